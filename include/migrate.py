@@ -1,0 +1,84 @@
+"""Brings the receivables database to the newest schema: ``sql/migrations`` in order, once each."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from include.errors import ConfigurationError
+from include.sql import FOLDER, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+MIGRATIONS = FOLDER / "migrations"
+URL_VARIABLE = "AIRFLOW_CONN_RECEIVABLES_DB"
+
+
+def migrate(connection: psycopg.Connection, *, until: str | None = None) -> list[str]:
+    """
+    Apply the migrations that the database does not have yet, all in one transaction.
+
+    Any number of processes may call it at once: an advisory lock lets one work and the others find the work done.
+
+    :param connection: a connection in autocommit mode to the receivables database.
+    :param until: the last migration to apply, for tests of an upgrade; all when omitted.
+    :return: the names of the migrations applied now.
+    :raises ConfigurationError: when a migration was edited after it had been applied.
+    """
+    applied = []
+    with connection.transaction():
+        connection.execute(load("migrations/lock"))
+        connection.execute(load("migrations/create_table"))
+        known: dict[str, str] = dict(connection.execute(load("migrations/list_applied")).fetchall())
+        for path in _files(until):
+            checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+            if path.stem in known:
+                _check_unedited(path, known[path.stem], checksum)
+                continue
+            connection.execute(path.read_text(encoding="utf-8"))
+            connection.execute(load("migrations/mark_applied"), {"name": path.stem, "checksum": checksum})
+            applied.append(path.stem)
+            logger.info("Applied migration %s.", path.stem)
+    return applied
+
+
+def _files(until: str | None) -> list[Path]:
+    files = sorted(MIGRATIONS.glob("[0-9]*.sql"))
+    return [path for path in files if until is None or path.stem <= until]
+
+
+def _check_unedited(path: Path, applied: str, checksum: str) -> None:
+    if applied != checksum:
+        raise ConfigurationError(
+            f"Migration {path.stem} was edited after it had been applied: restore the file and add a new migration."
+        )
+
+
+def main() -> int:
+    """Apply the migrations to the database named on the command line or in the environment."""
+    parser = argparse.ArgumentParser(prog="python -m include.migrate", description=__doc__)
+    parser.add_argument("--url", default=os.environ.get(URL_VARIABLE), help=f"default: ${URL_VARIABLE}")
+    url = parser.parse_args().url
+    if not url:
+        parser.error(f"name the database with --url or {URL_VARIABLE}.")
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            applied = migrate(connection)
+    except psycopg.OperationalError as error:
+        parser.exit(1, f"The receivables database cannot be reached: {str(error).strip()}\n")
+    except ConfigurationError as error:
+        parser.exit(1, f"{error}\n")
+    print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,151 @@
+-- What QuickBooks said: one table per entity, all of one shape, as partitions of staging.record, so that
+-- one statement stages any entity and readers still meet staging.invoice, staging.payment and so on.
+create schema staging;
+
+create table staging.record (
+    realm_id text not null,
+    entity text not null,
+    qbo_id text not null,
+    sync_token integer not null,
+    -- QuickBooks' LastUpdatedTime, never later than the second in which it was read.
+    qbo_updated_at timestamptz not null,
+    deleted_at timestamptz,
+    -- Of the bytes as they came: tells without a look at the payload that a record is the same.
+    content_hash bytea not null,
+    payload jsonb not null,
+    -- QuickBooks' own time of the answer that brought this version.
+    read_at timestamptz not null,
+    -- The sync.run that staged this version.
+    run_id bigint not null,
+    primary key (realm_id, entity, qbo_id)
+) partition by list (entity);
+
+create table staging.account partition of staging.record for values in ('account');
+create table staging.customer partition of staging.record for values in ('customer');
+create table staging.invoice partition of staging.record for values in ('invoice');
+create table staging.payment partition of staging.record for values in ('payment');
+create table staging.credit_memo partition of staging.record for values in ('credit_memo');
+create table staging.tax_code partition of staging.record for values in ('tax_code');
+create table staging.tax_rate partition of staging.record for values in ('tax_rate');
+create table staging.payment_method partition of staging.record for values in ('payment_method');
+create table staging.term partition of staging.record for values in ('term');
+create table staging.company_info partition of staging.record for values in ('company_info');
+create table staging.preferences partition of staging.record for values in ('preferences');
+create table staging.journal_entry partition of staging.record for values in ('journal_entry');
+
+-- Every version that a newer one replaced.
+create table staging.history (
+    realm_id text not null,
+    entity text not null,
+    qbo_id text not null,
+    version_id bigint generated always as identity,
+    sync_token integer not null,
+    qbo_updated_at timestamptz not null,
+    deleted_at timestamptz,
+    payload jsonb not null,
+    read_at timestamptz not null,
+    run_id bigint not null,
+    replaced_at timestamptz not null default now(),
+    primary key (realm_id, entity, qbo_id, version_id)
+);
+
+-- Every version seen: what QuickBooks had said at a moment is the newest one read before it.
+create view staging.version as
+select
+    realm_id,
+    entity,
+    qbo_id,
+    sync_token,
+    qbo_updated_at,
+    deleted_at,
+    payload,
+    read_at,
+    run_id,
+    replaced_at
+from staging.history
+union all
+select
+    realm_id,
+    entity,
+    qbo_id,
+    sync_token,
+    qbo_updated_at,
+    deleted_at,
+    payload,
+    read_at,
+    run_id,
+    null as replaced_at
+from staging.record;
+
+-- The versions that have not been merged yet. A row leaves in the transaction that merges it, so a kill
+-- in between loses nothing; one that waits for a record it points at stays.
+create table staging.unmerged (
+    realm_id text not null,
+    entity text not null,
+    qbo_id text not null,
+    queued_at timestamptz not null default now(),
+    primary key (realm_id, entity, qbo_id)
+);
+
+-- From which moment of QuickBooks' clock the next read of an entity asks for changes.
+create table staging.cursor (
+    realm_id text not null,
+    entity text not null,
+    changed_since timestamptz not null,
+    primary key (realm_id, entity)
+) with (fillfactor = 50);
+
+-- How far an import has read an entity, so that it goes on where it was stopped.
+create table staging.import_progress (
+    realm_id text not null,
+    entity text not null,
+    -- QuickBooks' time of the import's first answer: changes from then on are read again at the end.
+    started_at timestamptz not null,
+    start_position integer not null default 1,
+    last_ids text[] not null default '{}',
+    records_read integer not null default 0,
+    finished_at timestamptz,
+    primary key (realm_id, entity)
+) with (fillfactor = 50);
+
+create function staging.queue_inserted() returns trigger
+language plpgsql as $$
+begin
+    insert into staging.unmerged (realm_id, entity, qbo_id)
+    select realm_id, entity, qbo_id from inserted
+    on conflict do nothing;
+    return null;
+end
+$$;
+
+create function staging.keep_replaced() returns trigger
+language plpgsql as $$
+begin
+    insert into staging.history
+        (realm_id, entity, qbo_id, sync_token, qbo_updated_at, deleted_at, payload, read_at, run_id)
+    select realm_id, entity, qbo_id, sync_token, qbo_updated_at, deleted_at, payload, read_at, run_id
+    from replaced;
+    insert into staging.unmerged (realm_id, entity, qbo_id)
+    select realm_id, entity, qbo_id from replaced
+    on conflict do nothing;
+    return null;
+end
+$$;
+
+create trigger queue_inserted
+after insert on staging.record
+referencing new table as inserted
+for each statement execute function staging.queue_inserted();
+
+create trigger keep_replaced
+after update on staging.record
+referencing old table as replaced
+for each statement execute function staging.keep_replaced();
+
+-- The Ids that a running import has met, to find those that vanished.
+create table staging.import_seen (
+    realm_id text not null,
+    entity text not null,
+    qbo_id text not null,
+    primary key (realm_id, entity, qbo_id)
+);

@@ -1,0 +1,5 @@
+-- List the migrations that the database already has.
+select
+    name,
+    checksum
+from public.receivables_migration;

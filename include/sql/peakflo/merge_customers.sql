@@ -1,0 +1,117 @@
+-- Bring staged customers into peakflo.customer; one whose parent has not been read waits.
+with source as (
+    select
+        mapped.peakflo_id as id,
+        staged.realm_id,
+        staged.qbo_id as source_id,
+        staged.qbo_updated_at as source_updated_at,
+        staged.deleted_at,
+        customer."DisplayName" as company_name,
+        customer."PrimaryEmailAddr" ->> 'Address' as email,
+        customer."PrimaryPhone" ->> 'FreeFormNumber' as phone,
+        customer."CurrencyRef" ->> 'value' as currency,
+        parent.peakflo_id as parent_id,
+        coalesce(customer."BillWithParent", false) as bill_with_parent,
+        customer."Balance" as balance,
+        customer."BalanceWithJobs" as balance_with_children,
+        term.payload ->> 'Name' as payment_term,
+        case
+            when staged.deleted_at is not null then 'deleted'
+            when customer."Active" is false then 'archived'
+            else 'active'
+        end as status,
+        nullif(
+            jsonb_strip_nulls(
+                jsonb_build_object(
+                    'line1', customer."BillAddr" ->> 'Line1',
+                    'line2', customer."BillAddr" ->> 'Line2',
+                    'line3', customer."BillAddr" ->> 'Line3',
+                    'line4', customer."BillAddr" ->> 'Line4',
+                    'city', customer."BillAddr" ->> 'City',
+                    'region', customer."BillAddr" ->> 'CountrySubDivisionCode',
+                    'country', customer."BillAddr" ->> 'Country',
+                    'postalCode', customer."BillAddr" ->> 'PostalCode'
+                )
+            ),
+            '{}'
+        ) as billing_address
+    from staging.customer as staged
+    inner join mapping.customer as mapped on staged.realm_id = mapped.realm_id and staged.qbo_id = mapped.qbo_id
+    cross join lateral jsonb_to_record(staged.payload) as customer (
+        "DisplayName" text,
+        "PrimaryEmailAddr" jsonb,
+        "PrimaryPhone" jsonb,
+        "CurrencyRef" jsonb,
+        "ParentRef" jsonb,
+        "BillWithParent" boolean,
+        "Balance" numeric,
+        "BalanceWithJobs" numeric,
+        "SalesTermRef" jsonb,
+        "Active" boolean,
+        "BillAddr" jsonb
+    )
+    left join mapping.customer as parent
+        on staged.realm_id = parent.realm_id and parent.qbo_id = customer."ParentRef" ->> 'value'
+    left join staging.term as term
+        on staged.realm_id = term.realm_id and term.qbo_id = customer."SalesTermRef" ->> 'value'
+    where
+        staged.realm_id = %(realm_id)s
+        and staged.qbo_id = any(%(qbo_ids)b::text[])
+        and (
+            customer."ParentRef" ->> 'value' is null
+            or exists (
+                select 1
+                from staging.customer as known
+                where known.realm_id = %(realm_id)s and known.qbo_id = customer."ParentRef" ->> 'value'
+            )
+        )
+),
+
+merged as (
+    insert into peakflo.customer as kept (
+        company_id, id, realm_id, source_id, source_updated_at, deleted_at, company_name, email, phone, currency,
+        parent_id, bill_with_parent, balance, balance_with_children, payment_term, status, billing_address
+    )
+    select
+        %(company_id)s as company_id,
+        id,
+        realm_id,
+        source_id,
+        source_updated_at,
+        deleted_at,
+        company_name,
+        email,
+        phone,
+        currency,
+        parent_id,
+        bill_with_parent,
+        balance,
+        balance_with_children,
+        payment_term,
+        status,
+        billing_address
+    from source
+    on conflict (company_id, id) do update
+        set
+            source_updated_at = excluded.source_updated_at,
+            deleted_at = excluded.deleted_at,
+            company_name = excluded.company_name,
+            email = excluded.email,
+            phone = excluded.phone,
+            currency = excluded.currency,
+            parent_id = excluded.parent_id,
+            bill_with_parent = excluded.bill_with_parent,
+            balance = excluded.balance,
+            balance_with_children = excluded.balance_with_children,
+            payment_term = excluded.payment_term,
+            status = excluded.status,
+            billing_address = excluded.billing_address
+        where kept.* is distinct from excluded.*
+    returning kept.deleted_at
+)
+
+select
+    (select coalesce(array_agg(source.source_id), '{}') from source) as resolved,
+    count(*) filter (where merged.deleted_at is null) as merged,
+    count(*) filter (where merged.deleted_at is not null) as deleted
+from merged;

@@ -1,0 +1,116 @@
+-- Bring staged invoices into peakflo.invoice; one whose customer is unknown waits.
+-- A voided invoice has no amounts left and its private note starts with "Voided" (Intuit: voiding an invoice).
+with source as (
+    select
+        mapped.peakflo_id as id,
+        staged.realm_id,
+        staged.qbo_id as source_id,
+        staged.qbo_updated_at as source_updated_at,
+        staged.deleted_at,
+        customer.peakflo_id as customer_id,
+        invoice."DocNumber" as invoice_number,
+        invoice."TxnDate" as issue_date,
+        invoice."DueDate" as due_date,
+        invoice."CurrencyRef" ->> 'value' as currency,
+        invoice."ExchangeRate" as exchange_rate,
+        coalesce(line.sub_total, invoice."TotalAmt") as sub_total,
+        coalesce(line.total_discount, 0) as total_discount,
+        coalesce((invoice."TxnTaxDetail" ->> 'TotalTax')::numeric, 0) as total_tax_amount,
+        invoice."TotalAmt" as total_amount,
+        invoice."Balance" as amount_due,
+        case
+            when staged.deleted_at is not null then 'cancelled'
+            when invoice."TotalAmt" = 0 and invoice."Balance" = 0 and invoice."PrivateNote" like 'Voided%%'
+                then 'cancelled'
+            when invoice.status in ('Draft', 'Pending') then 'draft'
+            when invoice."Balance" = 0 then 'paid'
+            else 'sent'
+        end as status,
+        -- The private note is not meant for the customer's eyes; the memo is.
+        invoice."CustomerMemo" ->> 'value' as note,
+        invoice."BillEmail" ->> 'Address' as emailed_to
+    from staging.invoice as staged
+    inner join mapping.invoice as mapped on staged.realm_id = mapped.realm_id and staged.qbo_id = mapped.qbo_id
+    cross join lateral jsonb_to_record(staged.payload) as invoice (
+        "DocNumber" text,
+        "TxnDate" date,
+        "DueDate" date,
+        "CustomerRef" jsonb,
+        "CurrencyRef" jsonb,
+        "ExchangeRate" numeric,
+        "TxnTaxDetail" jsonb,
+        "TotalAmt" numeric,
+        "Balance" numeric,
+        "PrivateNote" text,
+        "CustomerMemo" jsonb,
+        "BillEmail" jsonb,
+        "Line" jsonb,
+        status text
+    )
+    inner join mapping.customer as customer
+        on staged.realm_id = customer.realm_id and customer.qbo_id = invoice."CustomerRef" ->> 'value'
+    cross join lateral (
+        select
+            sum((item ->> 'Amount')::numeric) filter (where item ->> 'DetailType' = 'SubTotalLineDetail') as sub_total,
+            sum((item ->> 'Amount')::numeric) filter (where item ->> 'DetailType' = 'DiscountLineDetail')
+                as total_discount
+        from jsonb_array_elements(invoice."Line")
+    ) as line
+    where staged.realm_id = %(realm_id)s and staged.qbo_id = any(%(qbo_ids)b::text[])
+),
+
+merged as (
+    insert into peakflo.invoice as kept (
+        company_id, id, realm_id, source_id, source_updated_at, deleted_at, customer_id, invoice_number, issue_date,
+        due_date, currency, exchange_rate, sub_total, total_discount, total_tax_amount, total_amount, amount_due,
+        status, note, emailed_to
+    )
+    select
+        %(company_id)s as company_id,
+        id,
+        realm_id,
+        source_id,
+        source_updated_at,
+        deleted_at,
+        customer_id,
+        invoice_number,
+        issue_date,
+        due_date,
+        currency,
+        exchange_rate,
+        sub_total,
+        total_discount,
+        total_tax_amount,
+        total_amount,
+        amount_due,
+        status,
+        note,
+        emailed_to
+    from source
+    on conflict (company_id, id) do update
+        set
+            source_updated_at = excluded.source_updated_at,
+            deleted_at = excluded.deleted_at,
+            customer_id = excluded.customer_id,
+            invoice_number = excluded.invoice_number,
+            issue_date = excluded.issue_date,
+            due_date = excluded.due_date,
+            currency = excluded.currency,
+            exchange_rate = excluded.exchange_rate,
+            sub_total = excluded.sub_total,
+            total_discount = excluded.total_discount,
+            total_tax_amount = excluded.total_tax_amount,
+            total_amount = excluded.total_amount,
+            amount_due = excluded.amount_due,
+            status = excluded.status,
+            note = excluded.note,
+            emailed_to = excluded.emailed_to
+        where kept.* is distinct from excluded.*
+    returning kept.deleted_at
+)
+
+select
+    (select coalesce(array_agg(source.source_id), '{}') from source) as resolved,
+    count(*) filter (where merged.deleted_at is null) as merged,
+    count(*) filter (where merged.deleted_at is not null) as deleted
+from merged;

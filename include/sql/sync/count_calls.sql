@@ -1,0 +1,13 @@
+-- Add a run's calls to the realm's ledger of the day, by QuickBooks' kind of call.
+insert into sync.api_call as kept (realm_id, day, kind, calls, metered)
+select
+    %(realm_id)s as realm_id,
+    (now() at time zone 'utc')::date as day,
+    kind,
+    calls,
+    metered
+from unnest(%(kinds)b::text[], %(calls)b::integer[], %(metered)b::integer[]) as given (kind, calls, metered)
+on conflict (realm_id, day, kind) do update
+    set
+        calls = kept.calls + excluded.calls,
+        metered = kept.metered + excluded.metered;

@@ -1,0 +1,10 @@
+-- Tell whether an earlier try of the same DAG run already went through for the company.
+select exists(
+    select 1
+    from sync.run
+    where
+        dag_id = %(dag_id)s
+        and dag_run_id = %(dag_run_id)s
+        and company_id = %(company_id)s
+        and state = 'success'
+) as has_succeeded;

@@ -1,0 +1,11 @@
+-- Read a company's tokens and keep everybody else from refreshing them until this transaction ends.
+select
+    realm_id,
+    status,
+    access_token,
+    refresh_token,
+    coalesce(access_token_expires_at > now() + %(margin)s, false) as is_fresh,
+    last_error
+from sync.connection
+where company_id = %(company_id)s
+for no key update;

@@ -1,0 +1,2 @@
+-- Give the company back.
+select pg_advisory_unlock(hashtextextended('company/' || %(company_id)s, 0));
