@@ -1,0 +1,71 @@
+"""How a piece of work reaches the database and a company's books."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.quickbooks.client import QuickBooksClient
+from include.receivables.companies import Company, get_connected_company
+from include.receivables.pace import SharedPace
+from include.receivables.side_connection import SideConnection
+from include.receivables.tokens import CompanyTokens, TokenCipher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from psycopg import Connection
+
+    from include.quickbooks.oauth import OAuthApp
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """
+    One company's books, open for a piece of work.
+
+    :param db: the receivables database, in autocommit mode.
+    :param quickbooks: the client for the company.
+    """
+
+    db: Connection
+    company: Company
+    quickbooks: QuickBooksClient
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """
+    What it takes to work for any company.
+
+    :param connect: opens a connection to the receivables database, in autocommit mode.
+    :param app: the Intuit app.
+    :param api_url: where QuickBooks' API is.
+    """
+
+    connect: Callable[[], Connection]
+    app: OAuthApp
+    cipher: TokenCipher
+    api_url: str
+
+    @contextmanager
+    def open_books(self, company_id: str) -> Iterator[Books]:
+        """
+        Open a connected company's books.
+
+        :raises ConfigurationError: when there is no such company or it is not connected.
+        """
+        side = SideConnection(self.connect)
+        try:
+            with self.connect() as db:
+                company = get_connected_company(db, company_id)
+                with QuickBooksClient(
+                    api_url=self.api_url,
+                    realm_id=company.realm_id,
+                    tokens=CompanyTokens(company_id, side=side, app=self.app, cipher=self.cipher),
+                    limiter=SharedPace(company.realm_id, side=side),
+                ) as quickbooks:
+                    yield Books(db, company, quickbooks)
+        finally:
+            side.close()

@@ -1,0 +1,118 @@
+"""staging → mapping → peakflo: gives new records an id and merges what changed, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.receivables import problems
+from include.receivables.locks import realm_transaction
+from include.receivables.portions import without_bad_ones
+from include.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import psycopg
+    from psycopg import Connection
+
+    from include.receivables.runs import Run
+
+PORTION = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """
+    How one staged entity reaches Peakflo.
+
+    :param entity: the staging table.
+    :param statement: merges records and returns which it could, and how many it changed and deleted.
+    :param mapped_as: the mapping table, when the entity has an identity in Peakflo.
+    :param details: statements for the records' own parts, such as an invoice's lines.
+    """
+
+    entity: str
+    statement: str
+    mapped_as: str = ""
+    details: tuple[str, ...] = ()
+
+
+# In this order, a record meets what it points at: payment terms before customers, customers before invoices.
+MERGES = (
+    Merge("term", "staging/queue_term_customers"),
+    Merge("payment_method", "staging/queue_method_payments"),
+    Merge("company_info", "peakflo/merge_company"),
+    Merge("preferences", "peakflo/merge_company"),
+    Merge("account", "peakflo/merge_accounts", mapped_as="account"),
+    Merge("tax_rate", "peakflo/merge_tax_rates", mapped_as="tax_rate"),
+    Merge("tax_code", "peakflo/merge_tax_codes", mapped_as="tax_code"),
+    Merge("customer", "peakflo/merge_customers", mapped_as="customer"),
+    Merge("invoice", "peakflo/merge_invoices", mapped_as="invoice", details=("peakflo/merge_invoice_lines",)),
+    Merge("credit_memo", "peakflo/merge_credit_notes", mapped_as="credit_note"),
+    Merge(
+        "payment",
+        "peakflo/merge_payments",
+        mapped_as="payment",
+        details=("peakflo/merge_payment_allocations",),
+    ),
+)
+
+
+def merge_pending(db: Connection, run: Run) -> None:
+    """
+    Merge all staged versions that have not been merged yet, in one transaction.
+
+    A record that points at one we lack stays queued; one that Peakflo's tables refuse becomes a problem and stays
+    queued too; neither stops the others.
+    """
+    with realm_transaction(db, run.company.realm_id):
+        for merge in MERGES:
+            _merge_entity(db, run, merge)
+
+
+def _merge_entity(db: Connection, run: Run, merge: Merge) -> None:
+    keys = {"realm_id": run.company.realm_id, "entity": merge.entity, "portion": PORTION}
+    if merge.mapped_as:
+        # All of them before the first is merged: a customer may come before its parent.
+        with run.timing(merge.entity):
+            db.execute(load("mapping/map_records"), keys | {"mapped_as": merge.mapped_as})
+    after = ""
+    while waiting := [row[0] for row in db.execute(load("staging/select_unmerged"), keys | {"after": after})]:
+        with run.timing(merge.entity):
+            _merge_portion(db, run, merge, waiting)
+        after = waiting[-1]
+
+
+def _merge_portion(db: Connection, run: Run, merge: Merge, waiting: list[str]) -> None:
+    def work(qbo_ids: Sequence[str]) -> None:
+        _merge_records(db, run, merge, list(qbo_ids))
+
+    def refuse(qbo_id: str, error: psycopg.Error) -> None:
+        problems.report_record(
+            db,
+            run.company,
+            merge.entity,
+            qbo_id,
+            "unmergeable",
+            f"QuickBooks' {merge.entity} {qbo_id} does not fit Peakflo's tables: {error.diag.message_primary}.",
+        )
+
+    without_bad_ones(db, waiting, work, refuse)
+
+
+def _merge_records(db: Connection, run: Run, merge: Merge, qbo_ids: list[str]) -> None:
+    keys = {
+        "company_id": run.company.company_id,
+        "realm_id": run.company.realm_id,
+        "entity": merge.entity,
+        "qbo_ids": qbo_ids,
+    }
+    resolved, merged, deleted = db.execute(load(merge.statement), keys).fetchone() or ([], 0, 0)
+    done = keys | {"resolved": resolved}
+    for statement in merge.details:
+        db.execute(load(statement), done)
+    db.execute(load("staging/unqueue"), done)
+    counts = run.counts[merge.entity]
+    counts.merged += merged
+    counts.deleted += deleted

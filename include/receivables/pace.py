@@ -1,0 +1,36 @@
+"""QuickBooks' limit of requests per company, kept by all processes together."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from include.sql import load
+
+if TYPE_CHECKING:
+    from include.receivables.side_connection import SideConnection
+
+# Intuit allows 10 requests a second and 500 a minute per company; 8 a second keep clear of both.
+INTERVAL = timedelta(seconds=1) / 8
+# After a pause this many may leave at once.
+BURST = 4
+
+
+class SharedPace:
+    """
+    Lets requests to one realm leave at most 8 a second, whichever process sends them.
+
+    :param realm_id: QuickBooks' id of the company.
+    """
+
+    def __init__(self, realm_id: str, *, side: SideConnection) -> None:
+        self._keys = {"realm_id": realm_id, "interval": INTERVAL, "burst": BURST}
+        self._side = side
+
+    def acquire(self) -> None:
+        """Block until the next request may leave."""
+        with self._side.use() as db:
+            row = db.execute(load("sync/reserve_request"), self._keys).fetchone()
+        if row is not None and row[0] > 0:
+            time.sleep(float(row[0]))

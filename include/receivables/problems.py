@@ -1,0 +1,139 @@
+"""What cannot sync: one row per record and cause, with the cure and who has to act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from include.errors import (
+    ConfigurationError,
+    DeletionBrakeError,
+    ReauthorizeError,
+    ReceivablesError,
+    RecordError,
+    RetryableError,
+    ThrottledError,
+)
+from include.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from psycopg import Connection
+
+    from include.receivables.companies import Company
+
+# The first class that fits tells the cure and who has to act.
+CURES: tuple[tuple[type[Exception], str, str], ...] = (
+    (ReauthorizeError, "Connect the company again, signed in to QuickBooks as an admin.", "data engineer"),
+    (
+        DeletionBrakeError,
+        "Look into QuickBooks whether these records were deleted on purpose, then sync with --accept-deletions.",
+        "bookkeeper",
+    ),
+    (ConfigurationError, "Correct the setting that the message names.", "data engineer"),
+    (
+        ThrottledError,
+        "Nothing: the next sync catches up. If it stays, the monthly quota is used up.",
+        "nobody",
+    ),
+    (RetryableError, "Nothing: the next sync catches up.", "nobody"),
+    (Exception, "Read the task's log; the next sync tries again.", "data engineer"),
+)
+
+
+def report_record(
+    db: Connection, company: Company, entity: str, qbo_id: str, code: str, message: str
+) -> None:
+    """
+    Report a record that cannot be taken in, while the others go on.
+
+    :param entity: the staging table.
+    :param code: a stable name of the cause.
+    """
+    _report(
+        db,
+        company,
+        direction="inbound",
+        entity=entity,
+        qbo_id=qbo_id,
+        code=code,
+        message=message,
+        cure="Correct the record in QuickBooks; the next sync takes it in and closes this.",
+        actor="bookkeeper",
+    )
+
+
+def report_failure(db: Connection, company: Company, error: BaseException) -> datetime:
+    """
+    Report why a company could not be synced.
+
+    :return: since when this has been the case, by the database's clock.
+    """
+    cure, actor = next(
+        (cure, actor) for kind, cure, actor in CURES if isinstance(error, kind) or kind is Exception
+    )
+    return _report(
+        db,
+        company,
+        direction="connection",
+        entity="",
+        qbo_id="",
+        code=code_of(error),
+        message=str(error),
+        cure=cure,
+        actor=actor,
+    )
+
+
+def code_of(error: BaseException) -> str:
+    """Return a stable name of an error's cause."""
+    return error.code if isinstance(error, ReceivablesError) else type(error).__name__
+
+
+def resolve_failures(db: Connection, company: Company) -> None:
+    """Close a company's own problems once it has synced."""
+    keys = {"company_id": company.company_id, "direction": "connection", "entity": "", "qbo_ids": None}
+    db.execute(load("sync/resolve_problems"), keys)
+
+
+def resolve_merged(db: Connection, company: Company) -> None:
+    """Close the problems of records that have been taken in by now."""
+    db.execute(
+        load("sync/resolve_merged_problems"), {"company_id": company.company_id, "realm_id": company.realm_id}
+    )
+
+
+def report_waiting(db: Connection, company: Company, entities: Sequence[str]) -> None:
+    """Report the records that still wait for one they point at, after everything was tried to find it."""
+    keys = {"realm_id": company.realm_id, "entities": list(entities)}
+    for entity, qbo_id in db.execute(load("staging/select_waiting"), keys).fetchall():
+        report_record(
+            db,
+            company,
+            entity,
+            qbo_id,
+            "missing_reference",
+            f"QuickBooks' {entity} {qbo_id} belongs to a customer that QuickBooks does not have.",
+        )
+
+
+def check_none_open(db: Connection, company_id: str) -> None:
+    """
+    Make sure that all of a company's records went in.
+
+    :raises RecordError: when some did not.
+    """
+    open_problems = db.execute(load("sync/list_open_problems"), {"company_id": company_id}).fetchall()
+    if open_problems:
+        messages = " ".join(row[0] for row in open_problems[:5])
+        raise RecordError(f"{len(open_problems)} records did not go in. {messages}")
+
+
+def _report(db: Connection, company: Company, **problem: Any) -> datetime:
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+    row = db.execute(load("sync/report_problem"), keys | problem).fetchone()
+    if row is None:
+        raise LookupError("the problem was not recorded")
+    first_seen_at: datetime = row[0]
+    return first_seen_at

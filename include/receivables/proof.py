@@ -1,0 +1,88 @@
+"""Proves that staging has what QuickBooks has: by counts first, by Ids where they differ."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from include.receivables.locks import realm_transaction
+from include.receivables.pages import read_pages
+from include.receivables.references import read_by_ids
+from include.receivables.staging import check_deletions, count_live, stage_records
+from include.sql import load
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from psycopg import Connection
+
+    from include.quickbooks.client import QuickBooksClient
+    from include.quickbooks.entities import Entity
+    from include.quickbooks.records import Page
+    from include.receivables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+
+def find_hidden_deletions(
+    db: Connection, quickbooks: QuickBooksClient, run: Run, entity: Entity, *, accept_deletions: bool
+) -> None:
+    """
+    Find the records that vanished without a word, once all that were created and changed are staged.
+
+    Equal counts prove that there are none, for one call; else all Ids are read and compared.
+
+    :raises DeletionBrakeError: when more vanished than a healthy company deletes.
+    """
+    if counts_agree(db, quickbooks, run, entity):
+        return
+    logger.warning("QuickBooks and staging count %s differently: comparing all Ids.", entity.name)
+    db.execute(load("staging/clear_seen"), _keys(run, entity))
+    started_at = None
+    for portion in read_pages(quickbooks, run, entity):
+        started_at = started_at or portion.page.server_time
+        with realm_transaction(db, run.company.realm_id):
+            stage_seen(db, run, portion.page)
+    if started_at:
+        mark_unseen(db, quickbooks, run, entity, started_at, accept_deletions=accept_deletions)
+
+
+def counts_agree(db: Connection, quickbooks: QuickBooksClient, run: Run, entity: Entity) -> bool:
+    """Tell whether QuickBooks has as many records of an entity as staging knows of; one metered call."""
+    run.counts[entity.table].calls += 1
+    return quickbooks.count(entity) == count_live(db, run, entity)
+
+
+def stage_seen(db: Connection, run: Run, page: Page) -> None:
+    """Stage a page and note which records it held, inside the caller's transaction."""
+    stage_records(db, run, page.entity, page.records, read_at=page.server_time)
+    seen = _keys(run, page.entity) | {"qbo_ids": [record.qbo_id for record in page.records]}
+    db.execute(load("staging/note_seen"), seen)
+
+
+def mark_unseen(
+    db: Connection,
+    quickbooks: QuickBooksClient,
+    run: Run,
+    entity: Entity,
+    started_at: datetime,
+    *,
+    accept_deletions: bool,
+) -> None:
+    """
+    Ask by Id for the records that a reading of all did not meet; those that QuickBooks lacks are marked deleted.
+
+    :param started_at: QuickBooks' time at the beginning of the reading: what was staged later is not missing.
+    :raises DeletionBrakeError: when more vanished than a healthy company deletes.
+    """
+    unseen = [
+        row[0]
+        for row in db.execute(load("staging/select_unseen"), _keys(run, entity) | {"started_at": started_at})
+    ]
+    if not accept_deletions:
+        check_deletions(db, run, entity, unseen)
+    read_by_ids(db, quickbooks, run, entity, unseen)
+
+
+def _keys(run: Run, entity: Entity) -> dict[str, object]:
+    return {"realm_id": run.company.realm_id, "entity": entity.table}

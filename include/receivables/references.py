@@ -1,0 +1,69 @@
+"""What a staged record points at and we lack is read by Id in the same cycle."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from include.quickbooks.entities import ENTITIES
+from include.receivables.locks import realm_transaction
+from include.receivables.staging import mark_deleted, stage_records
+from include.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+    from include.quickbooks.client import QuickBooksClient
+    from include.quickbooks.entities import Entity
+    from include.receivables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+BY_TABLE = {entity.table: entity for entity in ENTITIES}
+# A customer has at most four levels of parents (Intuit: sub-customers).
+DEPTH = 5
+IDS_PER_CALL = 500
+
+
+def fetch_missing(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
+    """Read the records that staged ones point at and that are not staged, and what those point at in turn."""
+    for _ in range(DEPTH):
+        if not _fetch(db, quickbooks, run, "staging/select_missing_references"):
+            return
+
+
+def fetch_outdated(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
+    """Read the invoices and credit memos whose settled amount changed without QuickBooks sending them along."""
+    _fetch(db, quickbooks, run, "staging/select_outdated_links")
+
+
+def read_by_ids(
+    db: Connection, quickbooks: QuickBooksClient, run: Run, entity: Entity, qbo_ids: Sequence[str]
+) -> None:
+    """
+    Read records by Id and stage them; what QuickBooks does not have any more is marked as deleted.
+
+    Being asked for by Id and not answered is the proof of a deletion: lists are asked for their inactive
+    records too.
+    """
+    for first in range(0, len(qbo_ids), IDS_PER_CALL):
+        asked = qbo_ids[first : first + IDS_PER_CALL]
+        page = quickbooks.by_ids(entity, asked)
+        run.counts[entity.table].calls += 1
+        gone = set(asked) - {record.qbo_id for record in page.records}
+        with realm_transaction(db, run.company.realm_id):
+            stage_records(db, run, entity, page.records, read_at=page.server_time)
+            mark_deleted(db, run, entity, dict.fromkeys(gone, page.server_time), read_at=page.server_time)
+        if gone:
+            logger.info("QuickBooks does not have %s %s any more.", entity.name, ", ".join(sorted(gone)))
+
+
+def _fetch(db: Connection, quickbooks: QuickBooksClient, run: Run, statement: str) -> bool:
+    keys = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
+    wanted = db.execute(load(statement), keys).fetchall()
+    for table, qbo_ids in wanted:
+        logger.info("Reading %d %s records that others point at.", len(qbo_ids), table)
+        read_by_ids(db, quickbooks, run, BY_TABLE[table], qbo_ids)
+    return bool(wanted)

@@ -1,0 +1,187 @@
+"""The sync log: each run of a company, what it read and merged, and why it failed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from include.errors import ReauthorizeError, ThrottledError, UnreachableError
+from include.receivables import problems
+from include.receivables.locks import company_lock
+from include.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+
+    from include.quickbooks.calls import CallCounts
+    from include.receivables.companies import Company
+
+logger = logging.getLogger(__name__)
+
+# A 429 that stays for so long at our low rate is not about speed (Intuit answers a used-up quota the same way).
+QUOTA_SUSPECTED_AFTER = timedelta(minutes=15)
+
+
+@dataclass(slots=True)
+class EntityCounts:
+    """
+    What a run did with one entity.
+
+    :param read: records that QuickBooks sent.
+    :param changed: of them, those that said something new.
+    :param merged: records of Peakflo that changed.
+    :param deleted: records of Peakflo that are deleted now.
+    :param calls: calls that asked for this entity alone.
+    :param seconds: spent on this entity.
+    """
+
+    read: int = 0
+    changed: int = 0
+    merged: int = 0
+    deleted: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Run:
+    """
+    One piece of work for one company.
+
+    :param run_id: its row in ``sync.run``, which every staged version names.
+    :param counts: per staging table.
+    """
+
+    run_id: int
+    company: Company
+    counts: defaultdict[str, EntityCounts] = field(default_factory=lambda: defaultdict(EntityCounts))
+
+    @contextmanager
+    def timing(self, entity: str) -> Iterator[EntityCounts]:
+        """Add the time of a block to an entity."""
+        counts = self.counts[entity]
+        started = time.monotonic()
+        try:
+            yield counts
+        finally:
+            counts.seconds += time.monotonic() - started
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Return the counts as plain data, entities without any left out."""
+        return {
+            entity: asdict(counts) | {"seconds": round(counts.seconds, 3)}
+            for entity, counts in sorted(self.counts.items())
+        }
+
+
+@contextmanager
+def company_run(
+    db: Connection,
+    company: Company,
+    *,
+    calls: CallCounts,
+    dag_id: str,
+    dag_run_id: str,
+    try_number: int = 1,
+) -> Iterator[Run]:
+    """
+    Hold the company, and log what is done within: its counts and calls, or why it failed.
+
+    :param calls: the counters of the client that is used within.
+    :raises BusyError: when another process holds the company; nothing is logged then.
+    """
+    with company_lock(db, company):
+        run = _start(db, company, dag_id, dag_run_id, try_number)
+        logger.info("Run %d begins: company %s, realm %s.", run.run_id, company.company_id, company.realm_id)
+        try:
+            yield run
+        except psycopg.OperationalError as error:
+            failure = UnreachableError(
+                f"The receivables database went away ({str(error).strip()}): what was committed is kept, and the next "
+                "run goes on from there."
+            )
+            _try_to_end_failed(db, run, calls, failure)
+            raise failure from error
+        except BaseException as error:
+            _try_to_end_failed(db, run, calls, error)
+            raise
+        _end(db, run, calls, state="success")
+        problems.resolve_failures(db, company)
+
+
+def has_succeeded(db: Connection, company: Company, *, dag_id: str, dag_run_id: str) -> bool:
+    """Tell whether an earlier try of a DAG run already went through for the company."""
+    keys = {"dag_id": dag_id, "dag_run_id": dag_run_id, "company_id": company.company_id}
+    row = db.execute(load("sync/has_succeeded"), keys).fetchone()
+    return bool(row and row[0])
+
+
+def _start(db: Connection, company: Company, dag_id: str, dag_run_id: str, try_number: int) -> Run:
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+    started = keys | {"dag_id": dag_id, "dag_run_id": dag_run_id, "try_number": try_number}
+    row = db.execute(load("sync/start_run"), started).fetchone()
+    if row is None:
+        raise LookupError("the run was not recorded")
+    run = Run(row[0], company)
+    db.execute(load("sync/end_killed_runs"), keys | {"run_id": run.run_id})
+    return run
+
+
+def _try_to_end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
+    """Log a failure, unless the database is what failed: then the company's next run ends this one in the log."""
+    try:
+        _end_failed(db, run, calls, error)
+    except psycopg.Error as unreachable:
+        logger.warning("The end of run %d could not be logged: %s", run.run_id, str(unreachable).strip())
+
+
+def _end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
+    company = run.company
+    _end(db, run, calls, state="failed", error=error)
+    if isinstance(error, ReauthorizeError):
+        keys = {"company_id": company.company_id, "error": str(error)}
+        db.execute(load("sync/mark_reauthorize"), keys)
+    first_seen_at = problems.report_failure(db, company, error)
+    if isinstance(error, ThrottledError) and datetime.now(UTC) - first_seen_at > QUOTA_SUSPECTED_AFTER:
+        logger.error(
+            "QuickBooks has answered 429 for company %s since %s: the monthly quota of reads is probably used up.",
+            company.company_id,
+            first_seen_at,
+        )
+
+
+def _end(
+    db: Connection, run: Run, calls: CallCounts, *, state: str, error: BaseException | None = None
+) -> None:
+    ended = {
+        "run_id": run.run_id,
+        "state": state,
+        "counts": Jsonb(run.summary()),
+        "calls": calls.metered,
+        "error_code": None if error is None else problems.code_of(error),
+        "error": None if error is None else f"{type(error).__name__}: {error}",
+    }
+    by_kind = calls.by_kind
+    ledger = {
+        "realm_id": run.company.realm_id,
+        "kinds": list(by_kind),
+        "calls": list(by_kind.values()),
+        "metered": [calls.metered_by_kind.get(kind, 0) for kind in by_kind],
+    }
+    with db.transaction():
+        db.execute(load("sync/end_run"), ended)
+        db.execute(load("sync/count_calls"), ledger)
+    logger.info(
+        "Run %d ends in %s: company %s, %d metered calls, %s.",
+        run.run_id, state, run.company.company_id, calls.metered, run.summary(),
+    )  # fmt: skip

@@ -1,0 +1,215 @@
+"""QuickBooks → staging: records as they came, a page and its cursor in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+
+from include.errors import DeletionBrakeError
+from include.receivables import problems
+from include.receivables.locks import realm_transaction
+from include.receivables.portions import without_bad_ones
+from include.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    import psycopg
+    from psycopg import Connection
+
+    from include.quickbooks.entities import Entity
+    from include.quickbooks.records import Changes, Page, Record
+    from include.receivables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+# A cycle that deletes more than this share of an entity's records, and more than a handful, is not believed.
+DELETION_SHARE = 0.10
+DELETIONS_ALWAYS_BELIEVED = 25
+
+
+def stage_page(db: Connection, run: Run, page: Page) -> None:
+    """Stage one page of records in a transaction of its own."""
+    with realm_transaction(db, run.company.realm_id):
+        stage_records(db, run, page.entity, page.records, read_at=page.server_time)
+
+
+def stage_changes(
+    db: Connection,
+    run: Run,
+    changes: Changes,
+    entities: Sequence[Entity],
+    *,
+    accept_deletions: bool = False,
+    moves_cursor: bool = True,
+) -> None:
+    """
+    Stage all that one call of change data capture answered, and move the cursors, in one transaction.
+
+    :param moves_cursor: false for an answer that may have left changes out.
+    :raises DeletionBrakeError: when it would delete more than a healthy company does; nothing is staged then.
+    """
+    with realm_transaction(db, run.company.realm_id):
+        stage_tombstones(db, run, changes, entities, accept_deletions=accept_deletions)
+        for entity in entities:
+            alive = [record for record in changes.records[entity.name] if not record.is_deleted]
+            stage_records(db, run, entity, alive, read_at=changes.server_time)
+        if moves_cursor:
+            advance_cursor(db, run, entities, changes.server_time)
+
+
+def stage_records(
+    db: Connection, run: Run, entity: Entity, records: Sequence[Record], *, read_at: datetime
+) -> None:
+    """
+    Stage records of one entity, inside the caller's transaction; only those that differ are sent.
+
+    A record whose text Postgres cannot hold becomes a problem and does not stop the others.
+
+    :param read_at: QuickBooks' time of the answer that brought them.
+    """
+    with run.timing(entity.table) as counts:
+        counts.read += len(records)
+        different = _select_different(db, run, entity, _newest(records))
+        counts.changed += len(different)
+
+        def stage(portion: Sequence[Record]) -> None:
+            _stage(db, run, entity, portion, read_at)
+
+        def refuse(record: Record, error: psycopg.Error) -> None:
+            problems.report_record(
+                db,
+                run.company,
+                entity.table,
+                record.qbo_id,
+                "unreadable",
+                f"QuickBooks' {entity.name} {record.qbo_id} cannot be stored: {error.diag.message_primary}.",
+            )
+
+        without_bad_ones(db, different, stage, refuse)
+
+
+def stage_tombstones(
+    db: Connection, run: Run, changes: Changes, entities: Sequence[Entity], *, accept_deletions: bool
+) -> None:
+    """
+    Mark what change data capture reports as deleted, inside the caller's transaction.
+
+    :raises DeletionBrakeError: when it would delete more than a healthy company does.
+    """
+    for entity in entities:
+        deleted_at = {
+            record.qbo_id: record.updated_at for record in changes.records[entity.name] if record.is_deleted
+        }
+        run.counts[entity.table].read += len(deleted_at)
+        if not accept_deletions:
+            check_deletions(db, run, entity, list(deleted_at))
+        mark_deleted(db, run, entity, deleted_at, read_at=changes.server_time)
+
+
+def check_deletions(db: Connection, run: Run, entity: Entity, qbo_ids: Sequence[str]) -> None:
+    """
+    Stop before a deletion that is too large to be believed: a wrong one restarts reminders.
+
+    :raises DeletionBrakeError: when more than a share of the entity's records would go.
+    """
+    if len(qbo_ids) <= DELETIONS_ALWAYS_BELIEVED:
+        return
+    keys = _keys(run, entity) | {"qbo_ids": list(qbo_ids)}
+    deleted, alive = db.execute(load("staging/count_deletions"), keys).fetchone() or (0, 0)
+    if deleted > max(DELETIONS_ALWAYS_BELIEVED, alive * DELETION_SHARE):
+        raise DeletionBrakeError(
+            f"QuickBooks reports {deleted} of {alive} {entity.name} records as deleted, more than is believed without "
+            f"a person: if it is right, run `bin/receivables sync {run.company.company_id} --accept-deletions`."
+        )
+
+
+def mark_deleted(
+    db: Connection, run: Run, entity: Entity, deleted_at: Mapping[str, datetime], *, read_at: datetime
+) -> None:
+    """
+    Mark records as deleted in QuickBooks, inside the caller's transaction.
+
+    :param deleted_at: when each was deleted, by QuickBooks' id.
+    """
+    if not deleted_at:
+        return
+    with run.timing(entity.table) as counts:
+        keys = _keys(run, entity) | {
+            "qbo_ids": list(deleted_at),
+            "deleted_ats": list(deleted_at.values()),
+            "read_at": read_at,
+        }
+        counts.changed += db.execute(load("staging/mark_deleted"), keys).rowcount
+
+
+def advance_cursor(db: Connection, run: Run, entities: Iterable[Entity], changed_since: datetime) -> None:
+    """Move the cursors to QuickBooks' time of an answer, inside the caller's transaction."""
+    keys = {
+        "realm_id": run.company.realm_id,
+        "entities": [entity.table for entity in entities],
+        "changed_since": changed_since,
+    }
+    db.execute(load("staging/advance_cursor"), keys)
+
+
+def read_cursor(db: Connection, realm_id: str, entities: Iterable[Entity]) -> datetime | None:
+    """Return the moment from which changes of all the entities have to be read; None before an import."""
+    keys = {"realm_id": realm_id, "entities": [entity.table for entity in entities]}
+    row = db.execute(load("staging/read_cursor"), keys).fetchone()
+    return row[0] if row else None
+
+
+def count_live(db: Connection, run: Run, entity: Entity) -> int:
+    """Count the records that QuickBooks still has, as far as staging knows."""
+    row = db.execute(load("staging/count_live"), _keys(run, entity)).fetchone()
+    return row[0] if row else 0
+
+
+def queue_all(db: Connection, realm_id: str) -> None:
+    """Queue everything staged of a realm to be merged again."""
+    with realm_transaction(db, realm_id):
+        db.execute(load("staging/queue_all"), {"realm_id": realm_id})
+
+
+def _keys(run: Run, entity: Entity) -> dict[str, object]:
+    return {"realm_id": run.company.realm_id, "entity": entity.table, "run_id": run.run_id}
+
+
+def _newest(records: Sequence[Record]) -> list[Record]:
+    """Keep the newest of what came twice in one answer: a statement may meet a key once only."""
+    newest: dict[str, Record] = {}
+    for record in records:
+        known = newest.get(record.qbo_id)
+        if known is None or (record.updated_at, record.sync_token) > (known.updated_at, known.sync_token):
+            newest[record.qbo_id] = record
+    return list(newest.values())
+
+
+def _select_different(db: Connection, run: Run, entity: Entity, records: list[Record]) -> list[Record]:
+    if not records:
+        return []
+    keys = _keys(run, entity) | {
+        "qbo_ids": [record.qbo_id for record in records],
+        "hashes": [_hash(record) for record in records],
+    }
+    different = {row[0] for row in db.execute(load("staging/select_different"), keys)}
+    return [record for record in records if record.qbo_id in different]
+
+
+def _stage(db: Connection, run: Run, entity: Entity, records: Sequence[Record], read_at: datetime) -> None:
+    keys = _keys(run, entity) | {
+        "read_at": read_at,
+        "qbo_ids": [record.qbo_id for record in records],
+        "sync_tokens": [record.sync_token for record in records],
+        "updated_ats": [record.updated_at for record in records],
+        "hashes": [_hash(record) for record in records],
+        "payloads": [record.payload for record in records],
+    }
+    db.execute(load("staging/stage_records"), keys)
+
+
+def _hash(record: Record) -> bytes:
+    return hashlib.sha256(record.payload).digest()
