@@ -1,0 +1,98 @@
+"""
+### QuickBooks → Peakflo, every 5 minutes
+
+Brings accounts, payments and credit notes of every connected company from QuickBooks into Peakflo's tables, with the
+invoices and customers that changed in the same answer: `staging.*` → `mapping.*` → `peakflo.*`.
+
+**Tasks.** `plan` lists the connected companies; `sync` works for one company each (beyond 50 companies they share
+tasks); companies never read before, or not for 29 days, get a run of `import_company` instead.
+
+**Cost.** One metered call per company and run, changed or idle; one more per kind of record that others point at and
+that is not staged.
+
+**When a task fails** its log says which company and why, as do `sync.run` and `sync.problem`
+(`bin/receivables company show COMPANY`). The other companies are not affected.
+
+* *Reconnect needed*: connect the company again; it is left out until then.
+* *Throttled* or *no answer*: nothing to do, the next run catches up from the cursor.
+* *Deletion brake*: more records vanished in QuickBooks than is believed. Look there first; if it is right, trigger this
+  DAG with `accept_deletions: [COMPANY]`.
+
+Any run may be cleared and repeated at any time: a company that went through is not read again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Param, dag, get_current_context, task
+
+from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, PEAKFLO_RECEIVABLES, refuse_unknown
+
+
+@dag(
+    schedule=timedelta(minutes=5),
+    catchup=False,
+    max_active_runs=1,
+    max_active_tasks=8,
+    dagrun_timeout=timedelta(minutes=10),
+    default_args=DEFAULT_ARGS,
+    params={
+        "accept_deletions": Param(
+            [],
+            type="array",
+            items=COMPANY_ID_SCHEMA,
+            title="Believe deletions of",
+            description="Companies whose deletions are right however many they are; see the deletion brake.",
+            examples=[["demo"]],
+        )
+    },
+    doc_md=__doc__,
+    tags=["receivables", "quickbooks"],
+)
+def quickbooks_to_peakflo() -> None:
+    @task(multiple_outputs=True)
+    def plan() -> dict[str, list[Any]]:
+        """Deal the connected companies to tasks, and name those that need an import."""
+        from include.hooks.receivables_db import ReceivablesDbHook
+        from include.receivables import companies, jobs
+        from include.receivables.syncing import REACH
+
+        context = get_current_context()
+        refuse_unknown(context["dag_run"].conf, context["params"])
+        with ReceivablesDbHook().get_conn() as db:
+            due = companies.list_due_companies(db, reach=REACH)
+        return {
+            "batches": jobs.deal([company for company in due if not company.is_import_due]),
+            "imports": [{"company_id": company.company_id} for company in due if company.is_import_due],
+        }
+
+    @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
+    def sync(batch: list[str]) -> dict[str, Any]:
+        """Bring the companies of one batch up to date."""
+        from include.hooks.access import get_access
+        from include.receivables import jobs
+
+        context = get_current_context()
+        access = get_access()
+        occasion = jobs.Occasion.of(context)
+        believed = context["params"]["accept_deletions"]
+
+        def job(company_id: str) -> jobs.Outcome:
+            return jobs.sync(access, company_id, occasion, accept_deletions=company_id in believed)
+
+        return jobs.summarize(jobs.run_batch(batch, job))
+
+    planned = plan()
+    sync.expand(batch=planned["batches"])  # type: ignore[index]
+    TriggerDagRunOperator.partial(
+        task_id="start_import",
+        trigger_dag_id="import_company",
+        map_index_template="{{ task.conf['company_id'] }}",
+        skip_when_already_exists=True,
+    ).expand(conf=planned["imports"])  # type: ignore[index]
+
+
+quickbooks_to_peakflo()

@@ -1,0 +1,85 @@
+"""
+### Refresh reference data
+
+Reads what changes rarely, whole lists at a time: accounts; tax codes and rates; terms and payment methods; the
+company's own facts and preferences. Runs daily for every connected company, and for one company and group when
+somebody presses *Refresh accounts* or *Refresh taxes*.
+
+**Cost.** One metered call per list of up to 1,000: seven a company and day.
+
+**When a task fails** its log, `sync.run` and `sync.problem` say which company and why; the others are not affected, and
+the next run tries again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, PEAKFLO_RECEIVABLES, refuse_unknown
+
+GROUPS = ["accounts", "taxes", "terms", "company"]
+
+
+@dag(
+    schedule="17 3 * * *",
+    catchup=False,
+    max_active_runs=16,
+    max_active_tasks=8,
+    dagrun_timeout=timedelta(hours=1),
+    default_args=DEFAULT_ARGS,
+    params={
+        "company_id": Param(
+            None,
+            **COMPANY_ID_SCHEMA | {"type": ["null", "string"]},
+        ),
+        "groups": Param(
+            GROUPS,
+            type="array",
+            items={"type": "string", "enum": GROUPS},
+            minItems=1,
+            title="What to refresh",
+            description="Any of accounts, taxes, terms, company.",
+            examples=[["accounts"], ["taxes"]],
+        ),
+    },
+    doc_md=__doc__,
+    tags=["receivables", "quickbooks"],
+)
+def refresh_reference_data() -> None:
+    @task
+    def plan() -> list[list[str]]:
+        """Deal the connected companies to tasks, or pick the one that was asked for."""
+        from include.hooks.receivables_db import ReceivablesDbHook
+        from include.receivables import companies, jobs
+        from include.receivables.syncing import REACH
+
+        context = get_current_context()
+        refuse_unknown(context["dag_run"].conf, context["params"])
+        company_id = context["params"]["company_id"]
+        with ReceivablesDbHook().get_conn() as db:
+            if company_id is not None:
+                return [[companies.get_connected_company(db, company_id).company_id]]
+            return jobs.deal(companies.list_due_companies(db, reach=REACH))
+
+    @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
+    def refresh(batch: list[str]) -> dict[str, Any]:
+        """Refresh the companies of one batch."""
+        from include.hooks.access import get_access
+        from include.receivables import jobs
+
+        context = get_current_context()
+        access = get_access()
+        occasion = jobs.Occasion.of(context)
+        groups = context["params"]["groups"]
+        outcomes = jobs.run_batch(
+            batch, lambda company_id: jobs.refresh(access, company_id, occasion, groups=groups)
+        )
+        return jobs.summarize(outcomes)
+
+    refresh.expand(batch=plan())
+
+
+refresh_reference_data()

@@ -1,0 +1,38 @@
+"""Airflow's connections and Fernet key, put together into what the sync's jobs need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+
+from include.errors import ConfigurationError
+from include.hooks.quickbooks import QuickBooksHook
+from include.hooks.receivables_db import ReceivablesDbHook
+
+if TYPE_CHECKING:
+    from include.receivables.access import Access
+
+
+def get_access() -> Access:
+    """
+    Return access to the receivables database and to QuickBooks.
+
+    :raises ConfigurationError: when a connection or the Fernet key is missing.
+    """
+    from include.receivables.access import Access
+    from include.receivables.tokens import TokenCipher
+
+    hook = QuickBooksHook()
+    try:
+        return Access(
+            connect=ReceivablesDbHook().get_conn,
+            app=hook.get_conn(),
+            cipher=TokenCipher(conf.get("core", "fernet_key", fallback="")),
+            api_url=hook.api_url,
+        )
+    except (AirflowNotFoundException, AirflowRuntimeError) as error:
+        raise ConfigurationError(
+            f"An Airflow connection is missing ({error}): define `quickbooks` and `receivables_db`."
+        ) from error

@@ -1,0 +1,69 @@
+"""The Airflow side of QuickBooks: a connection becomes an Intuit app and the address of its API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+
+if TYPE_CHECKING:
+    from include.quickbooks.oauth import OAuthApp
+
+
+class QuickBooksHook(BaseHook):
+    """
+    Interact with QuickBooks Online as the Intuit app that companies are connected to.
+
+    The connection's login and password are the app's client id and secret; its extra holds ``environment``
+    (``sandbox`` or ``production``) and optionally ``api_url``, ``discovery_url``, ``redirect_uri`` and
+    ``webhook_verifier_token``. A company's own tokens are in the receivables database.
+
+    :param quickbooks_conn_id: the Airflow connection.
+    """
+
+    conn_name_attr = "quickbooks_conn_id"
+    default_conn_name = "quickbooks"
+    conn_type = "quickbooks"
+    hook_name = "QuickBooks"
+
+    def __init__(self, quickbooks_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.quickbooks_conn_id = quickbooks_conn_id
+
+    def get_conn(self) -> OAuthApp:
+        """
+        Return the app.
+
+        :raises ConfigurationError: when a setting is missing or unknown.
+        """
+        from include.quickbooks.oauth import OAuthApp
+
+        connection = self.get_connection(self.quickbooks_conn_id)
+        extra = connection.extra_dejson
+        return OAuthApp(
+            connection.login or "",
+            connection.password or "",
+            environment=extra.get("environment", "production"),
+            redirect_uri=extra.get("redirect_uri", ""),
+            discovery_url=extra.get("discovery_url"),
+        )
+
+    @property
+    def api_url(self) -> str:
+        """
+        The address of the API.
+
+        :raises ConfigurationError: when the environment is unknown and no address is given.
+        """
+        from include.errors import ConfigurationError
+        from include.quickbooks.client import API_URLS
+
+        extra = self.get_connection(self.quickbooks_conn_id).extra_dejson
+        environment = extra.get("environment", "production")
+        url = extra.get("api_url") or API_URLS.get(environment)
+        if url is None:
+            raise ConfigurationError(
+                f"The connection {self.quickbooks_conn_id!r} names the environment {environment!r}: "
+                f"use one of {', '.join(API_URLS)}."
+            )
+        return str(url)

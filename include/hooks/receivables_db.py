@@ -1,0 +1,43 @@
+"""The Airflow side of the receivables database: a connection becomes a psycopg connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+
+class ReceivablesDbHook(PostgresHook):
+    """
+    Connect to the Postgres that holds the receivables.
+
+    :param postgres_conn_id: the Airflow connection, ``receivables_db`` unless told otherwise.
+    """
+
+    default_conn_name = "receivables_db"
+
+    def get_conn(self) -> Connection:
+        """
+        Return a connection in autocommit mode: every transaction of the sync is opened by name.
+
+        :raises ConfigurationError: when the connection is not defined.
+        :raises UnreachableError: when the database does not answer.
+        """
+        import psycopg
+
+        from include.errors import UnreachableError
+
+        try:
+            connection = cast("Connection", super().get_conn())
+        except psycopg.OperationalError as error:
+            raise UnreachableError(
+                f"The receivables database does not answer: {str(error).strip()}"
+            ) from None
+        connection.autocommit = True
+        # The statements' best plans depend on the sizes of their arrays, so none is kept.
+        connection.prepare_threshold = None
+        connection.execute("set time zone 'UTC'")
+        return connection
