@@ -48,13 +48,18 @@ MERGES = (
     Merge("tax_rate", "peakflo/merge_tax_rates", mapped_as="tax_rate"),
     Merge("tax_code", "peakflo/merge_tax_codes", mapped_as="tax_code"),
     Merge("customer", "peakflo/merge_customers", mapped_as="customer"),
-    Merge("invoice", "peakflo/merge_invoices", mapped_as="invoice", details=("peakflo/merge_invoice_lines",)),
+    Merge(
+        "invoice",
+        "peakflo/merge_invoices",
+        mapped_as="invoice",
+        details=("peakflo/merge_invoice_lines", "peakflo/delete_invoice_lines"),
+    ),
     Merge("credit_memo", "peakflo/merge_credit_notes", mapped_as="credit_note"),
     Merge(
         "payment",
         "peakflo/merge_payments",
         mapped_as="payment",
-        details=("peakflo/merge_payment_allocations",),
+        details=("peakflo/merge_payment_allocations", "peakflo/delete_payment_allocations"),
     ),
 )
 
@@ -72,16 +77,16 @@ def merge_pending(db: Connection, run: Run) -> None:
 
 
 def _merge_entity(db: Connection, run: Run, merge: Merge) -> None:
-    keys = {"realm_id": run.company.realm_id, "entity": merge.entity, "portion": PORTION}
-    if merge.mapped_as:
-        # All of them before the first is merged: a customer may come before its parent.
-        with run.timing(merge.entity):
-            db.execute(load("mapping/map_records"), keys | {"mapped_as": merge.mapped_as})
-    after = ""
-    while waiting := [row[0] for row in db.execute(load("staging/select_unmerged"), keys | {"after": after})]:
-        with run.timing(merge.entity):
-            _merge_portion(db, run, merge, waiting)
-        after = waiting[-1]
+    keys = {"realm_id": run.company.realm_id, "entity": merge.entity}
+    waiting = [row[0] for row in db.execute(load("staging/select_unmerged"), keys)]
+    if not waiting:
+        return
+    with run.timing(merge.entity):
+        if merge.mapped_as:
+            # All of them before the first is merged: a customer may come before its parent.
+            db.execute(load("mapping/map_records"), keys | {"mapped_as": merge.mapped_as, "qbo_ids": waiting})
+        for first in range(0, len(waiting), PORTION):
+            _merge_portion(db, run, merge, waiting[first : first + PORTION])
 
 
 def _merge_portion(db: Connection, run: Run, merge: Merge, waiting: list[str]) -> None:

@@ -11,21 +11,20 @@ from include.sql import load
 if TYPE_CHECKING:
     from include.receivables.side_connection import SideConnection
 
-# Intuit allows 10 requests a second and 500 a minute per company; 8 a second keep clear of both.
-INTERVAL = timedelta(seconds=1) / 8
-# After a pause this many may leave at once.
-BURST = 4
+# Intuit allows 10 requests a second and 500 a minute per company; 8 in any second keep clear of both.
+MOST = 8
+PERIOD = timedelta(seconds=1)
 
 
 class SharedPace:
     """
-    Lets requests to one realm leave at most 8 a second, whichever process sends them.
+    Lets at most 8 requests a second leave to one realm, whichever process sends them.
 
     :param realm_id: QuickBooks' id of the company.
     """
 
     def __init__(self, realm_id: str, *, side: SideConnection) -> None:
-        self._keys = {"realm_id": realm_id, "interval": INTERVAL, "burst": BURST}
+        self._keys = {"realm_id": realm_id, "most": MOST, "period": PERIOD}
         self._side = side
 
     def acquire(self) -> None:

@@ -17,7 +17,8 @@ create table staging.record (
     read_at timestamptz not null,
     -- The sync.run that staged this version.
     run_id bigint not null,
-    primary key (realm_id, entity, qbo_id)
+    -- The entity last: within a partition it is always the same.
+    primary key (realm_id, qbo_id, entity)
 ) partition by list (entity);
 
 create table staging.account partition of staging.record for values in ('account');

@@ -8,8 +8,8 @@ create table mapping.record (
     peakflo_id uuid not null,
     origin text not null check (origin in ('quickbooks', 'peakflo')),
     mapped_at timestamptz not null default now(),
-    primary key (realm_id, entity, qbo_id),
-    unique (realm_id, entity, peakflo_id)
+    primary key (realm_id, qbo_id, entity),
+    unique (realm_id, peakflo_id, entity)
 ) partition by list (entity);
 
 create table mapping.account partition of mapping.record for values in ('account');

@@ -95,11 +95,11 @@ create table sync.api_call (
     primary key (realm_id, day, kind)
 );
 
--- When the next request to a realm may leave, whichever process sends it. Nothing is lost with it.
+-- When the last requests to a realm left or will leave, whichever process sends them. Nothing is lost with it.
 create unlogged table sync.rate_limit (
     realm_id text primary key,
-    next_at timestamptz not null
-);
+    planned_at timestamptz[] not null
+) with (fillfactor = 50);
 
 create table sync.webhook_event (
     event_id text primary key,

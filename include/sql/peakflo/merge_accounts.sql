@@ -1,7 +1,22 @@
 -- Bring staged accounts into peakflo.account; one whose parent has not been read waits.
-with source as (
+with staged as materialized (
     select
-        mapped.peakflo_id as id,
+        realm_id,
+        qbo_id,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.account
+    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
+),
+
+read as (
+    select
+        (
+            select mapped.peakflo_id
+            from mapping.account as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
+        ) as id,
         staged.realm_id,
         staged.qbo_id as source_id,
         staged.qbo_updated_at as source_updated_at,
@@ -13,15 +28,24 @@ with source as (
         account."AccountSubType" as sub_type,
         account."Classification" as classification,
         account."CurrencyRef" ->> 'value' as currency,
-        parent.peakflo_id as parent_id,
+        (
+            select mapped.peakflo_id
+            from mapping.account as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = account."ParentRef" ->> 'value'
+        ) as parent_id,
         account."CurrentBalance" as balance,
         case
             when staged.deleted_at is not null then 'deleted'
             when account."Active" is false then 'archived'
             else 'active'
-        end as status
-    from staging.account as staged
-    inner join mapping.account as mapped on staged.realm_id = mapped.realm_id and staged.qbo_id = mapped.qbo_id
+        end as status,
+        account."ParentRef" ->> 'value' is null
+        or (
+            select true
+            from staging.account as parent
+            where parent.realm_id = %(realm_id)s and parent.qbo_id = account."ParentRef" ->> 'value'
+        ) as is_parent_read
+    from staged
     cross join lateral jsonb_to_record(staged.payload) as account (
         "AcctNum" text,
         "Name" text,
@@ -34,25 +58,18 @@ with source as (
         "CurrentBalance" numeric,
         "Active" boolean
     )
-    left join mapping.account as parent
-        on staged.realm_id = parent.realm_id and parent.qbo_id = account."ParentRef" ->> 'value'
-    where
-        staged.realm_id = %(realm_id)s
-        and staged.qbo_id = any(%(qbo_ids)b::text[])
-        and (
-            account."ParentRef" ->> 'value' is null
-            or exists (
-                select 1
-                from staging.account as known
-                where known.realm_id = %(realm_id)s and known.qbo_id = account."ParentRef" ->> 'value'
-            )
-        )
+),
+
+source as (
+    select *
+    from read
+    where id is not null and is_parent_read
 ),
 
 merged as (
     insert into peakflo.account as kept (
-        company_id, id, realm_id, source_id, source_updated_at, deleted_at, code, name, full_name, type, sub_type,
-        classification, currency, parent_id, balance, status
+        company_id, id, realm_id, source_id, source_updated_at, deleted_at, code, name, full_name, type,
+        sub_type, classification, currency, parent_id, balance, status
     )
     select
         %(company_id)s as company_id,

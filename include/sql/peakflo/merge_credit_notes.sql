@@ -1,12 +1,31 @@
 -- Bring staged credit memos into peakflo.credit_note; one whose customer is unknown waits.
-with source as (
+with staged as materialized (
     select
-        mapped.peakflo_id as id,
+        realm_id,
+        qbo_id,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.credit_memo
+    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
+),
+
+read as (
+    select
+        (
+            select mapped.peakflo_id
+            from mapping.credit_note as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
+        ) as id,
         staged.realm_id,
         staged.qbo_id as source_id,
         staged.qbo_updated_at as source_updated_at,
         staged.deleted_at,
-        customer.peakflo_id as customer_id,
+        (
+            select mapped.peakflo_id
+            from mapping.customer as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = credit_memo."CustomerRef" ->> 'value'
+        ) as customer_id,
         credit_memo."DocNumber" as credit_note_number,
         credit_memo."TxnDate" as issue_date,
         credit_memo."CurrencyRef" ->> 'value' as currency,
@@ -20,8 +39,7 @@ with source as (
             else 'open'
         end as status,
         credit_memo."CustomerMemo" ->> 'value' as note
-    from staging.credit_memo as staged
-    inner join mapping.credit_note as mapped on staged.realm_id = mapped.realm_id and staged.qbo_id = mapped.qbo_id
+    from staged
     cross join lateral jsonb_to_record(staged.payload) as credit_memo (
         "DocNumber" text,
         "TxnDate" date,
@@ -34,9 +52,12 @@ with source as (
         "PrivateNote" text,
         "CustomerMemo" jsonb
     )
-    inner join mapping.customer as customer
-        on staged.realm_id = customer.realm_id and customer.qbo_id = credit_memo."CustomerRef" ->> 'value'
-    where staged.realm_id = %(realm_id)s and staged.qbo_id = any(%(qbo_ids)b::text[])
+),
+
+source as (
+    select *
+    from read
+    where id is not null and customer_id is not null
 ),
 
 merged as (

@@ -1,7 +1,22 @@
 -- Bring staged customers into peakflo.customer; one whose parent has not been read waits.
-with source as (
+with staged as materialized (
     select
-        mapped.peakflo_id as id,
+        realm_id,
+        qbo_id,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.customer
+    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
+),
+
+read as (
+    select
+        (
+            select mapped.peakflo_id
+            from mapping.customer as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
+        ) as id,
         staged.realm_id,
         staged.qbo_id as source_id,
         staged.qbo_updated_at as source_updated_at,
@@ -10,11 +25,19 @@ with source as (
         customer."PrimaryEmailAddr" ->> 'Address' as email,
         customer."PrimaryPhone" ->> 'FreeFormNumber' as phone,
         customer."CurrencyRef" ->> 'value' as currency,
-        parent.peakflo_id as parent_id,
+        (
+            select mapped.peakflo_id
+            from mapping.customer as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = customer."ParentRef" ->> 'value'
+        ) as parent_id,
         coalesce(customer."BillWithParent", false) as bill_with_parent,
         customer."Balance" as balance,
         customer."BalanceWithJobs" as balance_with_children,
-        term.payload ->> 'Name' as payment_term,
+        (
+            select term.payload ->> 'Name'
+            from staging.term as term
+            where term.realm_id = %(realm_id)s and term.qbo_id = customer."SalesTermRef" ->> 'value'
+        ) as payment_term,
         case
             when staged.deleted_at is not null then 'deleted'
             when customer."Active" is false then 'archived'
@@ -34,9 +57,14 @@ with source as (
                 )
             ),
             '{}'
-        ) as billing_address
-    from staging.customer as staged
-    inner join mapping.customer as mapped on staged.realm_id = mapped.realm_id and staged.qbo_id = mapped.qbo_id
+        ) as billing_address,
+        customer."ParentRef" ->> 'value' is null
+        or (
+            select true
+            from staging.customer as parent
+            where parent.realm_id = %(realm_id)s and parent.qbo_id = customer."ParentRef" ->> 'value'
+        ) as is_parent_read
+    from staged
     cross join lateral jsonb_to_record(staged.payload) as customer (
         "DisplayName" text,
         "PrimaryEmailAddr" jsonb,
@@ -50,27 +78,19 @@ with source as (
         "Active" boolean,
         "BillAddr" jsonb
     )
-    left join mapping.customer as parent
-        on staged.realm_id = parent.realm_id and parent.qbo_id = customer."ParentRef" ->> 'value'
-    left join staging.term as term
-        on staged.realm_id = term.realm_id and term.qbo_id = customer."SalesTermRef" ->> 'value'
-    where
-        staged.realm_id = %(realm_id)s
-        and staged.qbo_id = any(%(qbo_ids)b::text[])
-        and (
-            customer."ParentRef" ->> 'value' is null
-            or exists (
-                select 1
-                from staging.customer as known
-                where known.realm_id = %(realm_id)s and known.qbo_id = customer."ParentRef" ->> 'value'
-            )
-        )
+),
+
+source as (
+    select *
+    from read
+    where id is not null and is_parent_read
 ),
 
 merged as (
     insert into peakflo.customer as kept (
-        company_id, id, realm_id, source_id, source_updated_at, deleted_at, company_name, email, phone, currency,
-        parent_id, bill_with_parent, balance, balance_with_children, payment_term, status, billing_address
+        company_id, id, realm_id, source_id, source_updated_at, deleted_at, company_name, email, phone,
+        currency, parent_id, bill_with_parent, balance, balance_with_children, payment_term, status,
+        billing_address
     )
     select
         %(company_id)s as company_id,

@@ -1,13 +1,32 @@
 -- Bring staged invoices into peakflo.invoice; one whose customer is unknown waits.
 -- A voided invoice has no amounts left and its private note starts with "Voided" (Intuit: voiding an invoice).
-with source as (
+with staged as materialized (
     select
-        mapped.peakflo_id as id,
+        realm_id,
+        qbo_id,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.invoice
+    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
+),
+
+read as (
+    select
+        (
+            select mapped.peakflo_id
+            from mapping.invoice as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
+        ) as id,
         staged.realm_id,
         staged.qbo_id as source_id,
         staged.qbo_updated_at as source_updated_at,
         staged.deleted_at,
-        customer.peakflo_id as customer_id,
+        (
+            select mapped.peakflo_id
+            from mapping.customer as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = invoice."CustomerRef" ->> 'value'
+        ) as customer_id,
         invoice."DocNumber" as invoice_number,
         invoice."TxnDate" as issue_date,
         invoice."DueDate" as due_date,
@@ -29,8 +48,7 @@ with source as (
         -- The private note is not meant for the customer's eyes; the memo is.
         invoice."CustomerMemo" ->> 'value' as note,
         invoice."BillEmail" ->> 'Address' as emailed_to
-    from staging.invoice as staged
-    inner join mapping.invoice as mapped on staged.realm_id = mapped.realm_id and staged.qbo_id = mapped.qbo_id
+    from staged
     cross join lateral jsonb_to_record(staged.payload) as invoice (
         "DocNumber" text,
         "TxnDate" date,
@@ -47,23 +65,27 @@ with source as (
         "Line" jsonb,
         status text
     )
-    inner join mapping.customer as customer
-        on staged.realm_id = customer.realm_id and customer.qbo_id = invoice."CustomerRef" ->> 'value'
     cross join lateral (
         select
-            sum((item ->> 'Amount')::numeric) filter (where item ->> 'DetailType' = 'SubTotalLineDetail') as sub_total,
-            sum((item ->> 'Amount')::numeric) filter (where item ->> 'DetailType' = 'DiscountLineDetail')
-                as total_discount
-        from jsonb_array_elements(invoice."Line")
+            sum((line.item ->> 'Amount')::numeric)
+                filter (where line.item ->> 'DetailType' = 'SubTotalLineDetail') as sub_total,
+            sum((line.item ->> 'Amount')::numeric)
+                filter (where line.item ->> 'DetailType' = 'DiscountLineDetail') as total_discount
+        from jsonb_array_elements(invoice."Line") as line (item)
     ) as line
-    where staged.realm_id = %(realm_id)s and staged.qbo_id = any(%(qbo_ids)b::text[])
+),
+
+source as (
+    select *
+    from read
+    where id is not null and customer_id is not null
 ),
 
 merged as (
     insert into peakflo.invoice as kept (
-        company_id, id, realm_id, source_id, source_updated_at, deleted_at, customer_id, invoice_number, issue_date,
-        due_date, currency, exchange_rate, sub_total, total_discount, total_tax_amount, total_amount, amount_due,
-        status, note, emailed_to
+        company_id, id, realm_id, source_id, source_updated_at, deleted_at, customer_id, invoice_number,
+        issue_date, due_date, currency, exchange_rate, sub_total, total_discount, total_tax_amount,
+        total_amount, amount_due, status, note, emailed_to
     )
     select
         %(company_id)s as company_id,

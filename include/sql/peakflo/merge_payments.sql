@@ -3,35 +3,60 @@
 -- A payment that Peakflo created is Peakflo's: its echo from QuickBooks is recognised and changes nothing.
 -- A voided payment has no amounts and no lines left and its note starts with "Voided" (Intuit: voiding a payment);
 -- one without an amount that links credits to invoices is a payment like any other.
-with mapped as (
+with staged as materialized (
     select
-        staged.*,
-        payment.peakflo_id,
-        payment.origin
-    from staging.payment as staged
-    inner join mapping.payment as payment on staged.realm_id = payment.realm_id and staged.qbo_id = payment.qbo_id
-    where staged.realm_id = %(realm_id)s and staged.qbo_id = any(%(qbo_ids)b::text[])
+        realm_id,
+        qbo_id,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.payment
+    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
 ),
 
-source as (
+read as (
     select
-        mapped.peakflo_id as id,
-        mapped.realm_id,
-        mapped.qbo_id as source_id,
-        mapped.qbo_updated_at as source_updated_at,
-        mapped.deleted_at,
-        customer.peakflo_id as customer_id,
+        (
+            select mapped.peakflo_id
+            from mapping.payment as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
+        ) as id,
+        (
+            select mapped.origin
+            from mapping.payment as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
+        ) as origin,
+        staged.realm_id,
+        staged.qbo_id as source_id,
+        staged.qbo_updated_at as source_updated_at,
+        staged.deleted_at,
+        (
+            select mapped.peakflo_id
+            from mapping.customer as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = payment."CustomerRef" ->> 'value'
+        ) as customer_id,
         payment."TxnDate" as payment_date,
         payment."TotalAmt" as amount,
         coalesce(payment."UnappliedAmt", 0) as unapplied_amount,
         payment."CurrencyRef" ->> 'value' as currency,
         payment."ExchangeRate" as exchange_rate,
-        coalesce(method.payload ->> 'Name', payment."PaymentMethodRef" ->> 'name') as method,
+        coalesce(
+            (
+                select method.payload ->> 'Name'
+                from staging.payment_method as method
+                where method.realm_id = %(realm_id)s and method.qbo_id = payment."PaymentMethodRef" ->> 'value'
+            ),
+            payment."PaymentMethodRef" ->> 'name'
+        ) as method,
         payment."PaymentRefNum" as reference,
         payment."PrivateNote" as note,
-        account.peakflo_id as deposit_account_id,
+        (
+            select mapped.peakflo_id
+            from mapping.account as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = payment."DepositToAccountRef" ->> 'value'
+        ) as deposit_account_id,
         case
-            when mapped.deleted_at is not null then 'deleted'
+            when staged.deleted_at is not null then 'deleted'
             when
                 payment."TotalAmt" = 0
                 and coalesce(jsonb_array_length(payment."Line"), 0) = 0
@@ -39,9 +64,36 @@ source as (
                 then 'voided'
             else 'active'
         end as status,
-        (payment."MetaData" ->> 'CreateTime')::timestamptz as created_at
-    from mapped
-    cross join lateral jsonb_to_record(mapped.payload) as payment (
+        (payment."MetaData" ->> 'CreateTime')::timestamptz as created_at,
+        payment."DepositToAccountRef" ->> 'value' is null
+        or (
+            select true
+            from staging.account as account
+            where account.realm_id = %(realm_id)s and account.qbo_id = payment."DepositToAccountRef" ->> 'value'
+        ) as is_account_read,
+        (
+            select count(*)
+            from jsonb_array_elements(payment."Line") as line (item)
+            cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') as linked (item)
+            where
+                case linked.item ->> 'TxnType'
+                    when 'Invoice'
+                        then (
+                            select true
+                            from staging.invoice as invoice
+                            where invoice.realm_id = %(realm_id)s and invoice.qbo_id = linked.item ->> 'TxnId'
+                        )
+                    when 'CreditMemo'
+                        then (
+                            select true
+                            from staging.credit_memo as credit_memo
+                            where credit_memo.realm_id = %(realm_id)s and credit_memo.qbo_id = linked.item ->> 'TxnId'
+                        )
+                    else true
+                end is null
+        ) as unread_links
+    from staged
+    cross join lateral jsonb_to_record(staged.payload) as payment (
         "TxnDate" date,
         "CustomerRef" jsonb,
         "TotalAmt" numeric,
@@ -55,41 +107,19 @@ source as (
         "MetaData" jsonb,
         "Line" jsonb
     )
-    inner join mapping.customer as customer
-        on mapped.realm_id = customer.realm_id and customer.qbo_id = payment."CustomerRef" ->> 'value'
-    left join mapping.account as account
-        on mapped.realm_id = account.realm_id and account.qbo_id = payment."DepositToAccountRef" ->> 'value'
-    left join staging.payment_method as method
-        on mapped.realm_id = method.realm_id and method.qbo_id = payment."PaymentMethodRef" ->> 'value'
-    where
-        mapped.origin = 'quickbooks'
-        and (
-            payment."DepositToAccountRef" ->> 'value' is null
-            or exists (
-                select 1
-                from staging.account as known
-                where known.realm_id = %(realm_id)s and known.qbo_id = payment."DepositToAccountRef" ->> 'value'
-            )
-        )
-        and not exists (
-            select 1
-            from jsonb_array_elements(payment."Line") as line (item)
-            cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') as linked (item)
-            left join staging.invoice as invoice
-                on invoice.realm_id = %(realm_id)s and invoice.qbo_id = linked.item ->> 'TxnId'
-            left join staging.credit_memo as credit_memo
-                on credit_memo.realm_id = %(realm_id)s and credit_memo.qbo_id = linked.item ->> 'TxnId'
-            where
-                (linked.item ->> 'TxnType' = 'Invoice' and invoice.qbo_id is null)
-                or (linked.item ->> 'TxnType' = 'CreditMemo' and credit_memo.qbo_id is null)
-        )
+),
+
+source as (
+    select *
+    from read
+    where origin = 'quickbooks' and customer_id is not null and is_account_read and unread_links = 0
 ),
 
 merged as (
     insert into peakflo.payment as kept (
         company_id, id, realm_id, source_id, source_updated_at, deleted_at, customer_id, payment_date, amount,
-        unapplied_amount, currency, exchange_rate, method, reference, note, deposit_account_id, status, origin,
-        created_at
+        unapplied_amount, currency, exchange_rate, method, reference, note, deposit_account_id, status,
+        origin, created_at
     )
     select
         %(company_id)s as company_id,
@@ -109,7 +139,7 @@ merged as (
         note,
         deposit_account_id,
         status,
-        'quickbooks' as origin,
+        origin,
         created_at
     from source
     on conflict (company_id, id) do update
@@ -133,10 +163,13 @@ merged as (
 
 select
     (
-        select coalesce(array_agg(mapped.qbo_id), '{}')
-        from mapped
-        where mapped.origin = 'peakflo' or exists (select 1 from source
-where source.source_id = mapped.qbo_id)
+        select coalesce(array_agg(done.source_id), '{}')
+        from (
+            select source_id from source
+            union all
+            select source_id from read
+            where origin = 'peakflo'
+        ) as done
     ) as resolved,
     count(*) filter (where merged.deleted_at is null) as merged,
     count(*) filter (where merged.deleted_at is not null) as deleted

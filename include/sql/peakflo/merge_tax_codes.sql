@@ -1,18 +1,27 @@
 -- Bring staged tax codes into peakflo.tax_code, each with the rates it is made of.
-with rate as (
+with staged as materialized (
+    select
+        realm_id,
+        qbo_id,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.tax_code
+    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
+),
+
+rate as (
     select
         qbo_id,
         'sales' as applies_to,
         jsonb_array_elements(payload #> '{SalesTaxRateList,TaxRateDetail}') as item
-    from staging.tax_code
-    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
+    from staged
     union all
     select
         qbo_id,
         'purchases' as applies_to,
         jsonb_array_elements(payload #> '{PurchaseTaxRateList,TaxRateDetail}') as item
-    from staging.tax_code
-    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
+    from staged
 ),
 
 rates as (
@@ -34,7 +43,11 @@ rates as (
 
 source as (
     select
-        mapped.peakflo_id as id,
+        (
+            select mapped.peakflo_id
+            from mapping.tax_code as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
+        ) as id,
         staged.realm_id,
         staged.qbo_id as source_id,
         staged.qbo_updated_at as source_updated_at,
@@ -43,15 +56,14 @@ source as (
         tax_code."Description" as description,
         coalesce(tax_code."Active", true) as active,
         coalesce(rates.rates, '[]') as rates
-    from staging.tax_code as staged
-    inner join mapping.tax_code as mapped on staged.realm_id = mapped.realm_id and staged.qbo_id = mapped.qbo_id
+    from staged
     cross join lateral jsonb_to_record(staged.payload) as tax_code (
         "Name" text,
         "Description" text,
         "Active" boolean
     )
     left join rates on staged.qbo_id = rates.qbo_id
-    where staged.realm_id = %(realm_id)s and staged.qbo_id = any(%(qbo_ids)b::text[])
+    where staged.payload ->> 'status' is distinct from 'Deleted'
 ),
 
 merged as (

@@ -1,7 +1,22 @@
 -- Bring staged tax rates into peakflo.tax_rate.
-with source as (
+with staged as materialized (
     select
-        mapped.peakflo_id as id,
+        realm_id,
+        qbo_id,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.tax_rate
+    where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
+),
+
+source as (
+    select
+        (
+            select mapped.peakflo_id
+            from mapping.tax_rate as mapped
+            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
+        ) as id,
         staged.realm_id,
         staged.qbo_id as source_id,
         staged.qbo_updated_at as source_updated_at,
@@ -10,15 +25,14 @@ with source as (
         tax_rate."Description" as description,
         coalesce(tax_rate."Active", true) as active,
         tax_rate."RateValue" as rate
-    from staging.tax_rate as staged
-    inner join mapping.tax_rate as mapped on staged.realm_id = mapped.realm_id and staged.qbo_id = mapped.qbo_id
+    from staged
     cross join lateral jsonb_to_record(staged.payload) as tax_rate (
         "Name" text,
         "Description" text,
         "Active" boolean,
         "RateValue" numeric
     )
-    where staged.realm_id = %(realm_id)s and staged.qbo_id = any(%(qbo_ids)b::text[])
+    where staged.payload ->> 'status' is distinct from 'Deleted'
 ),
 
 merged as (

@@ -36,7 +36,7 @@ select
     %(read_at)s as read_at,
     %(run_id)s as run_id
 from news
-on conflict (realm_id, entity, qbo_id) do update
+on conflict (realm_id, qbo_id, entity) do update
     set
         qbo_updated_at = excluded.qbo_updated_at,
         deleted_at = excluded.deleted_at,

@@ -1,6 +1,5 @@
--- List what waits to be merged, in portions that start after a record.
+-- List what waits to be merged of one entity.
 select qbo_id
 from staging.unmerged
-where realm_id = %(realm_id)s and entity = %(entity)s and qbo_id > %(after)s
-order by qbo_id
-limit %(portion)s;
+where realm_id = %(realm_id)s and entity = %(entity)s
+order by qbo_id;

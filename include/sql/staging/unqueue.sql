@@ -3,18 +3,15 @@ delete from staging.unmerged as waiting
 where
     waiting.realm_id = %(realm_id)s
     and waiting.entity = %(entity)s
+    and waiting.qbo_id = any(%(qbo_ids)b::text[])
     and (
         waiting.qbo_id = any(%(resolved)b::text[])
         or (
-            waiting.qbo_id = any(%(qbo_ids)b::text[])
-            and exists (
-                select 1
-                from staging.record as staged
-                where
-                    staged.realm_id = %(realm_id)s
-                    and staged.entity = %(entity)s
-                    and staged.qbo_id = waiting.qbo_id
-                    and staged.payload ->> 'status' = 'Deleted'
-            )
-        )
+            select staged.payload ->> 'status'
+            from staging.record as staged
+            where
+                staged.realm_id = %(realm_id)s
+                and staged.entity = %(entity)s
+                and staged.qbo_id = waiting.qbo_id
+        ) = 'Deleted'
     );

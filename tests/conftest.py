@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from psycopg import sql
+
+from include.migrate import migrate
+from include.quickbooks.oauth import OAuthApp
+from include.receivables.access import Access
+from include.receivables.tokens import TokenCipher
+from tests.workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from include.local.embedded_postgres import EmbeddedPostgres
+    from include.sandbox.control import SandboxControl
+
+pytest_plugins = ["tests.fixtures_local"]
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = "receivables_template"
+START_SECONDS = 20
+
+
+@pytest.fixture(scope="session")
+def template(embedded_postgres: EmbeddedPostgres) -> EmbeddedPostgres:
+    """A server with a migrated, empty database that tests are given copies of."""
+    with psycopg.connect(embedded_postgres.url("postgres"), autocommit=True) as db:
+        db.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
+    with psycopg.connect(embedded_postgres.url(TEMPLATE), autocommit=True) as db:
+        migrate(db)
+    return embedded_postgres
+
+
+@pytest.fixture
+def db_url(template: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a migrated, empty database of the test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(template.url("postgres"), autocommit=True) as server:
+        server.execute(
+            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+        )
+        yield template.url(name)
+        server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def db(db_url: str) -> Iterator[psycopg.Connection]:
+    """A connection in autocommit mode to a migrated, empty database."""
+    with psycopg.connect(db_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxControl]:
+    """A QuickBooks sandbox in a process of its own, without any company."""
+    from include.sandbox.control import SandboxControl
+
+    port_file = tmp_path_factory.mktemp("sandbox") / "port"
+    with subprocess.Popen(
+        [sys.executable, "-m", "include.sandbox", "--port", "0", "--port-file", str(port_file)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield SandboxControl(f"http://127.0.0.1:{_wait_for_port(port_file, process)}")
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxControl) -> SandboxControl:
+    """The sandbox without faults, latency and other settings of an earlier test."""
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.fixture
+def access(sandbox: SandboxControl, db_url: str) -> Access:
+    """Access to an empty database and to the sandbox."""
+    return Access(
+        connect=lambda: psycopg.connect(db_url, autocommit=True, prepare_threshold=None),
+        app=OAuthApp(
+            "sandbox-client",
+            "sandbox-secret",
+            environment="sandbox",
+            redirect_uri="http://127.0.0.1/callback",
+            discovery_url=f"{sandbox.base_url}/.well-known/openid_sandbox_configuration",
+        ),
+        cipher=TokenCipher(Fernet.generate_key().decode()),
+        api_url=sandbox.base_url,
+    )
+
+
+@pytest.fixture
+def bench(access: Access, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
+    """Companies that can be connected, synced and compared with the truth."""
+    return Workbench(access, sandbox, db)
+
+
+def _wait_for_port(port_file: Path, process: subprocess.Popen[bytes]) -> int:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if port_file.exists():
+            return int(port_file.read_text())
+        time.sleep(0.02)
+    raise RuntimeError("the sandbox did not start")
+
+
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")

@@ -1,0 +1,61 @@
+"""What most tests of the sync need: companies of the sandbox, jobs on them, and the truth to compare with."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from include.receivables import companies, jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+    from include.receivables.access import Access
+    from include.receivables.companies import Company
+    from include.sandbox.control import SandboxControl
+
+
+@dataclass
+class Workbench:
+    """A database, a sandbox, and what is done with them."""
+
+    access: Access
+    sandbox: SandboxControl
+    db: psycopg.Connection
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def connect(self, books: Any = "empty", *, company_id: str | None = None, **options: Any) -> Company:
+        """Create a company in the sandbox and connect it."""
+        number = next(self._numbers)
+        created = self.sandbox.create_company(name=f"Books {number}", books=books, **options)
+        return companies.connect_company(
+            self.db,
+            company_id=company_id or f"company-{number}",
+            name=f"Company {number}",
+            realm_id=created["realm_id"],
+            refresh_token=created["refresh_token"],
+            connected_by="test",
+            app=self.access.app,
+            cipher=self.access.cipher,
+        )
+
+    def occasion(self) -> jobs.Occasion:
+        """Return an occasion like no other."""
+        return jobs.Occasion("test", f"run-{next(self._numbers)}")
+
+    def import_all(self, company: Company, **options: Any) -> jobs.Outcome:
+        """Import a company."""
+        return jobs.import_all(self.access, company.company_id, self.occasion(), **options)
+
+    def sync(self, company: Company, **options: Any) -> jobs.Outcome:
+        """Sync a company."""
+        return jobs.sync(self.access, company.company_id, self.occasion(), **options)
+
+    def imported(self, books: Any = "demo", **options: Any) -> Company:
+        """Create, connect and import a company."""
+        company = self.connect(books, **options)
+        self.import_all(company)
+        return company
