@@ -1,14 +1,13 @@
 -- List the live records that an import did not meet although they had been staged before it began.
-select staged.qbo_id
-from staging.record as staged
+select qbo_id
+from staging.record
 where
-    staged.realm_id = %(realm_id)s
-    and staged.entity = %(entity)s
-    and staged.deleted_at is null
-    and staged.read_at < %(started_at)s
-    and not exists (
-        select 1
-        from staging.import_seen as seen
-        where seen.realm_id = %(realm_id)s and seen.entity = %(entity)s and seen.qbo_id = staged.qbo_id
-    )
-order by staged.qbo_id;
+    realm_id = %(realm_id)s
+    and entity = %(entity)s
+    and deleted_at is null
+    and read_at < %(started_at)s
+except
+select qbo_id
+from staging.import_seen
+where realm_id = %(realm_id)s and entity = %(entity)s
+order by qbo_id;
