@@ -1,0 +1,298 @@
+"""Reads a company's books through QuickBooks Online's accounting API."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
+
+from include.errors import ConfigurationError, UnreachableError
+from include.quickbooks import query, transport
+from include.quickbooks.calls import CallCounts
+from include.quickbooks.faults import TokenRejectedError, raise_for_answer, raise_for_fault
+from include.quickbooks.limits import InProcessLimiter
+from include.quickbooks.records import MalformedAnswerError, parse_changes, parse_count, parse_page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+    from tenacity import RetryCallState
+
+    from include.quickbooks.entities import Entity
+    from include.quickbooks.records import Changes, Page
+
+log = logging.getLogger(__name__)
+
+API_URLS = {
+    "production": "https://quickbooks.api.intuit.com",
+    "sandbox": "https://sandbox-quickbooks.api.intuit.com",
+}
+
+# Intuit: since August 2025 every version below 75 is answered as 75.
+MINOR_VERSION = "75"
+# Intuit has counted ten requests at once and ten a second; four keep clear of either.
+CONCURRENT = 4
+ATTEMPTS = 3
+
+_HEADERS = {"Accept": "application/json", "User-Agent": "quickbooks-peakflo"}
+
+T = TypeVar("T")
+
+
+class AccessTokens(Protocol):
+    """Where the client gets access tokens from."""
+
+    def current(self) -> str:
+        """Return a valid access token."""
+        ...
+
+    def renew(self, rejected: str) -> str:
+        """
+        Return another access token than the rejected one.
+
+        :raises ReauthorizeError: if QuickBooks gives no more tokens for the company.
+        """
+        ...
+
+
+class Limiter(Protocol):
+    """What keeps all who call for one company within QuickBooks' limits."""
+
+    def acquire(self) -> None:
+        """Block until one more request may be sent."""
+        ...
+
+
+class QuickBooksClient:
+    """
+    Read one company's books.
+
+    Safe to use from several threads. A read that got no answer is tried again; a refusal is not, and neither
+    is a 429, which the caller has to wait out.
+
+    :param api_url: see :data:`API_URLS`.
+    :param realm_id: QuickBooks' id of the company.
+    :param tokens: gives access tokens.
+    :param limiter: shared by all who call for the company; without one, this client keeps to the limits by
+        itself.
+    :param session: closed by its owner; without one, the client has its own.
+    :raises ConfigurationError: if the realm id or the address cannot be one.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        realm_id: str,
+        tokens: AccessTokens,
+        limiter: Limiter | None = None,
+        session: requests.Session | None = None,
+        connect_timeout: float = 3.05,
+        read_timeout: float = 60.0,
+    ) -> None:
+        self.calls = CallCounts()
+        self._realm_id = _check_realm_id(realm_id)
+        self._company_url = f"{_check_url(api_url)}/v3/company/{realm_id}"
+        self._tokens = tokens
+        self._limiter = limiter or InProcessLimiter()
+        self._places = BoundedSemaphore(CONCURRENT)
+        self._session = session or _new_session()
+        self._owns_session = session is None
+        self._timeout = (connect_timeout, read_timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that the client opened."""
+        if self._owns_session:
+            self._session.close()
+
+    def changes(self, entities: Sequence[Entity], since: datetime) -> Changes:
+        """
+        Read what changed and what was deleted since a moment, of several entities in one call.
+
+        :raises ChangesExpiredError: if the moment is older than change data capture reaches (30 days).
+        """
+        uncovered = [entity.name for entity in entities if not entity.in_changes]
+        if uncovered or not entities:
+            raise ValueError(f"change data capture cannot be asked for {', '.join(uncovered) or 'nothing'}")
+        params = {
+            "entities": ",".join(entity.name for entity in entities),
+            "changedSince": query.timestamp(since),
+        }
+        return self._read("cdc", lambda body: parse_changes(body, entities), params=params)
+
+    def query(
+        self,
+        entity: Entity,
+        *,
+        where: str = "",
+        order_by: str = "Id",
+        start: int = 1,
+        size: int = query.MAX_PAGE,
+    ) -> Page:
+        """
+        Read one page of records; of a list, inactive ones too.
+
+        :param where: conditions, see :mod:`include.quickbooks.query`.
+        :param start: the row to start from, counted from 1.
+        """
+        statement = query.select(entity, where=where, order_by=order_by, start=start, size=size)
+        return self._query(statement, lambda body: parse_page(body, entity))
+
+    def by_ids(self, entity: Entity, ids: Sequence[str]) -> Page:
+        """Read records by their ids, up to 1,000; what QuickBooks does not have is not in the page."""
+        if len(ids) > query.MAX_PAGE:
+            raise ValueError(f"{len(ids)} ids are more than one statement can answer ({query.MAX_PAGE})")
+        return self.query(entity, where=query.with_ids(ids))
+
+    def count(self, entity: Entity, *, where: str = "") -> int:
+        """Count records; of a list, inactive ones too."""
+        return self._query(query.select_count(entity, where=where), parse_count)
+
+    def _query(self, statement: str, parse: Callable[[bytes], T]) -> T:
+        # Always posted: a list of ids outgrows a URL, and a body needs no escaping.
+        return self._read("query", parse, body=statement)
+
+    def _read(
+        self,
+        kind: str,
+        parse: Callable[[bytes], T],
+        *,
+        params: dict[str, str] | None = None,
+        body: str | None = None,
+    ) -> T:
+        """Ask until there is a readable answer; a read changes nothing, so asking again is safe."""
+
+        def ask(token: str) -> T:
+            response = self._send(token, kind, params=params, body=body)
+            return _parse_answer(response, parse, token)
+
+        attempts = Retrying(
+            retry=retry_if_exception_type(UnreachableError),
+            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(self._timeout[1]),
+            wait=wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.3),
+            before_sleep=self._tell,
+            reraise=True,
+        )
+        return self._with_token(lambda token: attempts(ask, token))
+
+    def _tell(self, state: RetryCallState) -> None:
+        """Say that a read is tried again; it costs time that somebody may wonder about."""
+        error = state.outcome and state.outcome.exception()
+        log.warning("Realm %s: attempt %d failed: %s", self._realm_id, state.attempt_number, error)
+
+    def _with_token(self, call: Callable[[str], T]) -> T:
+        """
+        Make a call with an access token, and once more with a renewed one if QuickBooks rejects the first.
+
+        Tokens are fetched outside of any retry: a refresh token is single use, so it is not safe to repeat.
+        """
+        token = self._tokens.current()
+        with suppress(TokenRejectedError):
+            return call(token)
+        return call(self._tokens.renew(token))
+
+    def _send(
+        self, token: str, kind: str, *, params: dict[str, str] | None = None, body: str | None = None
+    ) -> requests.Response:
+        """Send one request: the only place that does."""
+        with self._places:
+            self._limiter.acquire()
+            response = self._exchange(
+                "GET" if body is None else "POST",
+                kind,
+                params={**(params or {}), "minorversion": MINOR_VERSION},
+                data=None if body is None else body.encode(),
+                # Intuit: the type of a posted statement.
+                headers={**_HEADERS, "Content-Type": None if body is None else "application/text"},
+                auth=_Bearer(token),
+            )
+        raise_for_answer(response, secrets=[token])
+        return response
+
+    def _exchange(self, method: str, kind: str, **request: Any) -> requests.Response:
+        """Send a request and count it, answered or not."""
+        response = None
+        started = time.monotonic()
+        url = f"{self._company_url}/{kind}"
+        try:
+            response = transport.send(self._session, method, url, timeout=self._timeout, **request)
+        finally:
+            self._count(kind, response, time.monotonic() - started)
+        return response
+
+    def _count(self, kind: str, response: requests.Response | None, seconds: float) -> None:
+        self.calls.add(kind, is_metered=response is not None and response.ok, seconds=seconds)
+        log.debug(
+            "QuickBooks %s: realm %s, status %s, %d ms, intuit_tid %s",
+            kind,
+            self._realm_id,
+            "none" if response is None else response.status_code,
+            seconds * 1000,
+            None if response is None else response.headers.get("intuit_tid"),
+        )
+
+
+def _parse_answer(response: requests.Response, parse: Callable[[bytes], T], token: str) -> T:
+    """Parse an answer; a fault in it although its status says success counts as that fault."""
+    try:
+        return parse(response.content)
+    except MalformedAnswerError as error:
+        raise_for_fault(response, secrets=[token])
+        error.intuit_tid = response.headers.get("intuit_tid")
+        raise
+
+
+class _Bearer(AuthBase):
+    """Signs a request; given as its auth, so that a .netrc file cannot replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=CONCURRENT))
+    return session
+
+
+def _check_realm_id(realm_id: str) -> str:
+    if not (realm_id.isascii() and realm_id.isdigit()):
+        raise ConfigurationError(f"{realm_id!r} is no QuickBooks company id: it has to be digits only.")
+    return realm_id
+
+
+def _check_url(api_url: str) -> str:
+    if not api_url.startswith(("https://", "http://")):
+        raise ConfigurationError(f"api_url {api_url!r} is no address: it has to start with https://.")
+    return api_url.rstrip("/")
