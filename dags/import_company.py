@@ -27,6 +27,7 @@ from include.dag_defaults import (
     IMPORT_POOL,
     PEAKFLO_RECEIVABLES,
     refuse_unknown,
+    skip_if_busy,
 )
 
 
@@ -60,15 +61,16 @@ def import_company() -> None:
         from include.receivables import jobs
 
         context = get_current_context()
-        refuse_unknown(context["dag_run"].conf, context["params"])
+        refuse_unknown(context["dag_run"].conf, context["dag"].params)
         company_id = context["params"]["company_id"]
-        outcome = jobs.import_all(
-            get_access(),
-            company_id,
-            jobs.Occasion.of(context),
-            accept_deletions=context["params"]["accept_deletions"],
+        access, occasion = get_access(), jobs.Occasion.of(context)
+        believed = context["params"]["accept_deletions"]
+        outcomes = jobs.run_batch(
+            [company_id],
+            lambda company_id: jobs.import_all(access, company_id, occasion, accept_deletions=believed),
         )
-        return jobs.summarize([outcome])
+        skip_if_busy(outcomes)
+        return jobs.summarize(outcomes)
 
     import_all()
 

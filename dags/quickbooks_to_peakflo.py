@@ -5,7 +5,8 @@ Brings accounts, payments and credit notes of every connected company from Quick
 invoices and customers that changed in the same answer: `staging.*` → `mapping.*` → `peakflo.*`.
 
 **Tasks.** `plan` lists the connected companies; `sync` works for one company each (beyond 50 companies they share
-tasks); companies never read before, or not for 29 days, get a run of `import_company` instead.
+tasks). Companies never read before, or not for 29 days, are named by `plan_imports` and get a run of `import_company`
+from `start_import` instead.
 
 **Cost.** One metered call per company and run, changed or idle; one more per kind of record that others point at and
 that is not staged.
@@ -24,12 +25,21 @@ Any run may be cleared and repeated at any time: a company that went through is 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
-from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, PEAKFLO_RECEIVABLES, refuse_unknown
+from include.dag_defaults import (
+    COMPANY_ID_SCHEMA,
+    DEFAULT_ARGS,
+    PEAKFLO_RECEIVABLES,
+    refuse_unknown,
+    skip_if_busy,
+)
+
+if TYPE_CHECKING:
+    from include.receivables.companies import DueCompany
 
 
 @dag(
@@ -53,21 +63,17 @@ from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, PEAKFLO_RECEIV
     tags=["receivables", "quickbooks"],
 )
 def quickbooks_to_peakflo() -> None:
-    @task(multiple_outputs=True)
-    def plan() -> dict[str, list[Any]]:
-        """Deal the connected companies to tasks, and name those that need an import."""
-        from include.hooks.receivables_db import ReceivablesDbHook
-        from include.receivables import companies, jobs
-        from include.receivables.syncing import REACH
+    @task
+    def plan() -> list[list[str]]:
+        """Deal the connected companies to tasks."""
+        from include.receivables import jobs
 
-        context = get_current_context()
-        refuse_unknown(context["dag_run"].conf, context["params"])
-        with ReceivablesDbHook().get_conn() as db:
-            due = companies.list_due_companies(db, reach=REACH)
-        return {
-            "batches": jobs.deal([company for company in due if not company.is_import_due]),
-            "imports": [{"company_id": company.company_id} for company in due if company.is_import_due],
-        }
+        return jobs.deal([company for company in _list_due() if not company.is_import_due])
+
+    @task
+    def plan_imports() -> list[dict[str, str]]:
+        """Name the companies that need an import first."""
+        return [{"company_id": company.company_id} for company in _list_due() if company.is_import_due]
 
     @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
     def sync(batch: list[str]) -> dict[str, Any]:
@@ -83,16 +89,31 @@ def quickbooks_to_peakflo() -> None:
         def job(company_id: str) -> jobs.Outcome:
             return jobs.sync(access, company_id, occasion, accept_deletions=company_id in believed)
 
-        return jobs.summarize(jobs.run_batch(batch, job))
+        outcomes = jobs.run_batch(batch, job)
+        skip_if_busy(outcomes)
+        return jobs.summarize(outcomes)
 
-    planned = plan()
-    sync.expand(batch=planned["batches"])  # type: ignore[index]
+    sync.expand(batch=plan())
     TriggerDagRunOperator.partial(
         task_id="start_import",
         trigger_dag_id="import_company",
+        # One an hour at most: an import may take longer than a cycle, and one that failed is tried again.
+        trigger_run_id="due__{{ task.conf['company_id'] }}__{{ dag_run.run_after.strftime('%Y-%m-%dT%H') }}",
+        logical_date=None,
         map_index_template="{{ task.conf['company_id'] }}",
         skip_when_already_exists=True,
-    ).expand(conf=planned["imports"])  # type: ignore[index]
+    ).expand(conf=plan_imports())
+
+
+def _list_due() -> list[DueCompany]:
+    from include.hooks.receivables_db import ReceivablesDbHook
+    from include.receivables import companies
+    from include.receivables.syncing import REACH
+
+    context = get_current_context()
+    refuse_unknown(context["dag_run"].conf, context["dag"].params)
+    with ReceivablesDbHook().get_conn() as db:
+        return companies.list_due_companies(db, reach=REACH)
 
 
 quickbooks_to_peakflo()

@@ -18,7 +18,13 @@ from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
-from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, PEAKFLO_RECEIVABLES, refuse_unknown
+from include.dag_defaults import (
+    COMPANY_ID_SCHEMA,
+    DEFAULT_ARGS,
+    PEAKFLO_RECEIVABLES,
+    refuse_unknown,
+    skip_if_busy,
+)
 
 GROUPS = ["accounts", "taxes", "terms", "company"]
 
@@ -57,7 +63,7 @@ def refresh_reference_data() -> None:
         from include.receivables.syncing import REACH
 
         context = get_current_context()
-        refuse_unknown(context["dag_run"].conf, context["params"])
+        refuse_unknown(context["dag_run"].conf, context["dag"].params)
         company_id = context["params"]["company_id"]
         with ReceivablesDbHook().get_conn() as db:
             if company_id is not None:
@@ -77,6 +83,7 @@ def refresh_reference_data() -> None:
         outcomes = jobs.run_batch(
             batch, lambda company_id: jobs.refresh(access, company_id, occasion, groups=groups)
         )
+        skip_if_busy(outcomes)
         return jobs.summarize(outcomes)
 
     refresh.expand(batch=plan())

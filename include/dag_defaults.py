@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowSkipException
 
-from include.errors import BusyError, ConfigurationError, FatalError, ThrottledError
+from include.errors import ConfigurationError, FatalError, ThrottledError
 
 RECEIVABLES_DB = "receivables_db"
 QUICKBOOKS = "quickbooks"
@@ -26,7 +27,6 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_policy": ExceptionRetryPolicy(
         rules=[
             RetryRule(FatalError, action=RetryAction.FAIL, reason="a person has to act"),
-            RetryRule(BusyError, action=RetryAction.FAIL, reason="another process is at it"),
             # Intuit: wait 60 seconds after a 429.
             RetryRule(
                 ThrottledError, retry_delay=timedelta(seconds=60), reason="QuickBooks asked to slow down"
@@ -48,6 +48,7 @@ def refuse_unknown(conf: dict[str, Any] | None, known: Any) -> None:
     """
     Refuse a run whose conf has a key that no param has: Airflow's API lets those pass, a typo among them.
 
+    :param known: the DAG's own params; those of the task's context have the conf's keys, too.
     :raises ConfigurationError: with the unknown keys and the known ones.
     """
     unknown = sorted(set(conf or {}) - set(known))
@@ -55,3 +56,13 @@ def refuse_unknown(conf: dict[str, Any] | None, known: Any) -> None:
         raise ConfigurationError(
             f"The conf has unknown keys ({', '.join(unknown)}): use {', '.join(sorted(known))}."
         )
+
+
+def skip_if_busy(outcomes: list[Any]) -> None:
+    """
+    Skip a task that had nothing to do because another process was at work on all its companies.
+
+    :raises AirflowSkipException: when nothing was done.
+    """
+    if not outcomes:
+        raise AirflowSkipException("Another process is at work on the company; see the log.")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from include.errors import BatchError
+from include.errors import BatchError, BusyError
 from include.quickbooks.calls import CallCounts
 from include.receivables import runs
 from include.receivables.companies import get_company
@@ -156,22 +156,25 @@ def run_batch(company_ids: Sequence[str], job: Callable[[str], Outcome]) -> list
     """
     Run a job for each company of a batch, some at once; one company's failure does not stop the others.
 
+    :return: what was done; a company that another process is at work on is left to that process.
     :raises ReceivablesError: the only company's own error.
     :raises BatchError: which companies failed and why, after all have been tried.
     """
-    if len(company_ids) == 1:
-        return [job(company_ids[0])]
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         futures = {company_id: pool.submit(job, company_id) for company_id in company_ids}
+    outcomes: list[Outcome] = []
     failures: dict[str, Exception] = {}
     for company_id, future in futures.items():
-        error = future.exception()
-        if isinstance(error, Exception):
-            failures[company_id] = error
+        try:
+            outcomes.append(future.result())
+        except BusyError as error:
+            logger.warning("%s", error)
+        except Exception as error:
             logger.error("Company %s failed: %s", company_id, error)
+            failures[company_id] = error
     if failures:
-        raise BatchError(failures)
-    return [future.result() for future in futures.values()]
+        raise next(iter(failures.values())) if len(company_ids) == 1 else BatchError(failures)
+    return outcomes
 
 
 def summarize(outcomes: Iterable[Outcome]) -> dict[str, Any]:
