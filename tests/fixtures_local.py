@@ -1,0 +1,97 @@
+"""Fixtures that run what bin/start runs: a PostgreSQL alone, or everything."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from include.local.directory import ROOT, LocalDirectory
+from include.local.embedded_postgres import EmbeddedPostgres
+from include.local.environment import CONNECTIONS, read_env_file
+from include.local.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+START_SECONDS = 240
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """A whole installation that runs for the tests."""
+
+    directory: LocalDirectory
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables to run a command against it with."""
+        return {**os.environ, **read_env_file(self.directory.env)}
+
+    @property
+    def api_url(self) -> str:
+        """The URL of Airflow."""
+        return self.env["AIRFLOW_API_URL"]
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """The password of each Airflow user."""
+        return dict(json.loads(self.directory.passwords.read_text()))
+
+    @property
+    def sandbox_url(self) -> str:
+        """The URL of its QuickBooks sandbox."""
+        return str(json.loads(self.env["AIRFLOW_CONN_QUICKBOOKS"])["extra"]["api_url"])
+
+    @property
+    def database_url(self) -> str:
+        """The URL of its receivables database."""
+        return self.env["AIRFLOW_CONN_RECEIVABLES_DB"]
+
+    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command below bin/ against it, to its end."""
+        return run_command(name, *arguments, directory=self.directory.path)
+
+
+def run_command(
+    name: str, *arguments: str, directory: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command below bin/ with its data in a directory, and none of the caller's connections."""
+    inherited = {key: value for key, value in os.environ.items() if key not in CONNECTIONS}
+    return subprocess.run(
+        [ROOT / "bin" / name, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+        env={**inherited, "RECEIVABLES_LOCAL_DIR": str(directory), **variables},
+    )
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL with empty databases, fast and not durable."""
+    postgres = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=FAST)
+    postgres.start()
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """What `bin/start --detach` starts, with the demo company in it; one for the whole session."""
+    directory = tmp_path_factory.mktemp("local")
+    ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "POSTGRES_PORT", "SANDBOX_PORT")}
+    try:
+        started = run_command("start", "--detach", directory=directory, **ports)
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield RunningStack(LocalDirectory(directory))
+    finally:
+        run_command("stop", directory=directory)

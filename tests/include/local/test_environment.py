@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from include.local import environment
+from include.local.directory import LocalDirectory
+
+AWKWARD = {
+    "PLAIN": "a",
+    "SPACE": "two words",
+    "QUOTES": """a "b" 'c'""",
+    "DOLLAR": "$HOME `id` \\",
+    "JSON": '{"a": 1}',
+}
+ADDRESSES = environment.Addresses(
+    airflow_port=1234,
+    airflow_database="postgresql+psycopg2://u:p@127.0.0.1:2/airflow",
+    receivables_database="postgresql://u:p@127.0.0.1:2/receivables",
+    sandbox_port=4321,
+)
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    for name in (*environment.CONNECTIONS, *environment.TUNING):
+        monkeypatch.delenv(name, raising=False)
+    directory = LocalDirectory(tmp_path / "local dir")
+    directory.make()
+    return directory
+
+
+def test_a_shell_reads_the_file_as_it_was_written(tmp_path):
+    file = tmp_path / "env"
+    environment.write_env_file(file, AWKWARD)
+    script = ". '{}'; for name in {}; do eval 'printf \"%s\\0\" \"$'$name'\"'; done".format(
+        file, " ".join(AWKWARD)
+    )
+    printed = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True).stdout
+    assert printed.split("\0")[:-1] == list(AWKWARD.values())
+
+
+def test_python_reads_the_file_as_it_was_written(tmp_path):
+    environment.write_env_file(tmp_path / "env", AWKWARD)
+    assert environment.read_env_file(tmp_path / "env") == AWKWARD
+
+
+def test_no_file_means_no_variables(tmp_path):
+    assert environment.read_env_file(tmp_path / "env") == {}
+
+
+def test_only_the_owner_can_read_the_file(tmp_path):
+    environment.write_env_file(tmp_path / "env", AWKWARD)
+    assert (tmp_path / "env").stat().st_mode & 0o777 == 0o600
+
+
+def test_airflow_stores_its_data_in_the_folder_and_listens_on_this_machine_only(directory):
+    variables = environment.build(directory, ADDRESSES)
+    assert variables["AIRFLOW_HOME"] == str(directory.airflow)
+    assert variables["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == ADDRESSES.airflow_database
+    assert variables["AIRFLOW_API_URL"] == "http://127.0.0.1:1234"
+
+
+def test_quickbooks_is_the_sandbox(directory):
+    connection = json.loads(environment.build(directory, ADDRESSES)["AIRFLOW_CONN_QUICKBOOKS"])
+    assert connection["extra"]["api_url"] == "http://127.0.0.1:4321"
+    assert connection["extra"]["environment"] == "sandbox"
+
+
+@pytest.mark.parametrize("name", environment.CONNECTIONS)
+def test_a_connection_of_the_caller_goes_before_ours(directory, monkeypatch, name):
+    monkeypatch.setenv(name, "postgresql://elsewhere/db")
+    assert environment.build(directory, ADDRESSES)[name] == "postgresql://elsewhere/db"
+
+
+def test_the_caller_can_tune_but_not_redirect_airflow(directory, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "3")
+    monkeypatch.setenv("AIRFLOW_HOME", "/elsewhere")
+    variables = environment.build(directory, ADDRESSES)
+    assert variables["AIRFLOW__CORE__PARALLELISM"] == "3"
+    assert variables["AIRFLOW_HOME"] == str(directory.airflow)

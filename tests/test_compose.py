@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+
+from include.local.directory import ROOT
+
+AIRFLOW_SERVICES = {
+    "airflow-init",
+    "airflow-apiserver",
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+    "airflow-worker",
+}
+TEXT = (ROOT / "docker-compose.yaml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+EXAMPLE = dict(
+    line.split("=", 1)
+    for line in (ROOT / ".env.example").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+
+
+def filled_in() -> dict[str, str]:
+    values = {name: value or "dummy" for name, value in EXAMPLE.items()}
+    return {**values, "AIRFLOW_FERNET_KEY": Fernet.generate_key().decode()}
+
+
+def test_every_part_of_airflow_runs_in_our_image():
+    assert {
+        name for name, service in SERVICES.items() if service["image"].startswith("${RECEIVABLES_IMAGE")
+    } == {
+        *AIRFLOW_SERVICES,
+        "sandbox",
+    }
+    assert SERVICES["postgres"]["image"] == "postgres:18"
+    assert SERVICES["redis"]["image"].startswith("redis:7.2")
+
+
+def test_the_image_has_the_airflow_that_is_pinned():
+    requirements = (ROOT / "requirements.txt").read_text()
+    [version] = re.findall(r"^apache-airflow==(.*)$", requirements, re.MULTILINE)
+    assert f"FROM apache/airflow:{version}-python3." in (ROOT / "Dockerfile").read_text()
+
+
+def test_every_service_that_stays_has_a_health_check():
+    without = {name for name, service in SERVICES.items() if "healthcheck" not in service}
+    assert without == {"airflow-init"}
+
+
+def test_every_health_check_has_bounds():
+    for service in SERVICES.values():
+        if "healthcheck" in service:
+            assert {"test", "interval", "timeout", "retries", "start_period"} <= service["healthcheck"].keys()
+
+
+def test_the_health_check_of_the_api_warms_what_the_tasks_call():
+    test = SERVICES["airflow-apiserver"]["healthcheck"]["test"]
+    assert any(word.endswith("/execution/health/ping") for word in test)
+
+
+def test_tasks_run_on_celery_workers_that_can_be_scaled():
+    assert SERVICES["airflow-worker"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+    assert SERVICES["airflow-worker"]["command"] == "celery worker"
+    assert not {"container_name", "ports", "hostname"} & SERVICES["airflow-worker"].keys()
+
+
+@pytest.mark.parametrize("name", sorted(AIRFLOW_SERVICES))
+def test_every_part_of_airflow_has_the_same_secrets(name):
+    expected = SERVICES["airflow-apiserver"]["environment"]
+    assert expected.items() <= SERVICES[name]["environment"].items()
+    for setting in ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__CORE__FERNET_KEY"):
+        assert ":?" in expected[setting]
+
+
+def test_users_are_kept_in_the_database():
+    environment = SERVICES["airflow-apiserver"]["environment"]
+    assert environment["AIRFLOW__CORE__AUTH_MANAGER"].endswith("FabAuthManager")
+
+
+def test_data_outlives_the_containers():
+    # The image of PostgreSQL 18 keeps its data one folder higher than the ones before.
+    assert "postgres:/var/lib/postgresql" in SERVICES["postgres"]["volumes"]
+    assert "redis:/data" in SERVICES["redis"]["volumes"]
+    assert {"postgres", "redis", "logs", "sandbox"} == COMPOSE["volumes"].keys()
+
+
+def test_postgresql_sorts_as_the_embedded_one_does():
+    arguments = SERVICES["postgres"]["environment"]["POSTGRES_INITDB_ARGS"]
+    for argument in ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"):
+        assert argument in arguments
+
+
+def test_the_script_that_makes_the_second_database_is_mounted_and_exists():
+    [mount] = [volume for volume in SERVICES["postgres"]["volumes"] if "initdb.d" in volume]
+    script = (ROOT / mount.split(":")[0]).read_text()
+    assert "create database receivables" in script
+
+
+def test_the_sandbox_is_off_unless_asked_for():
+    assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
+    assert all("profiles" not in SERVICES[name] for name in SERVICES.keys() - {"sandbox"})
+
+
+def test_nothing_starts_before_the_schemas_are_ready():
+    for name in AIRFLOW_SERVICES - {"airflow-init"}:
+        needs = SERVICES[name]["depends_on"]
+        assert needs["airflow-init"]["condition"] == "service_completed_successfully"
+        assert needs["postgres"]["condition"] == "service_healthy"
+
+
+def test_only_airflow_is_published_and_only_on_this_machine_by_default():
+    assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
+        "airflow-apiserver": ["${AIRFLOW_BIND:-127.0.0.1}:${AIRFLOW_PORT:-8080}:8080"]
+    }
+
+
+def test_every_variable_is_documented_and_none_is_unknown():
+    assert set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", TEXT)) == EXAMPLE.keys()
+
+
+def test_every_required_variable_says_what_to_do():
+    for name, message in re.findall(r"\$\{([A-Z_]+):\?([^}]*)\}", TEXT):
+        assert message == f"Set {name} in .env, see .env.example"
+
+
+def test_no_secret_has_a_default():
+    required = set(re.findall(r"\$\{([A-Z_]+):\?", TEXT))
+    with_default = set(re.findall(r"\$\{([A-Z_]+):-", TEXT))
+    assert not required & with_default
+    assert {name for name in EXAMPLE if re.search("PASSWORD|SECRET|KEY|CONN", name)} <= required
+    assert {name for name, value in EXAMPLE.items() if not value} == required
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(SERVICES[name]["command"] for name in sorted(AIRFLOW_SERVICES - {"airflow-init"})),
+        "db migrate",
+        "jobs check",
+        "users create",
+    ],
+)
+def test_airflow_has_the_command(command, tmp_path):
+    code = "import sys; from airflow.cli.cli_parser import get_parser; get_parser().parse_args(sys.argv[1:])"
+    environment = SERVICES["airflow-apiserver"]["environment"]
+    settings = {
+        name: environment[name] for name in ("AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__AUTH_MANAGER")
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", code, *command.split(), "--help"],
+        env={**os.environ, **settings, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert f"airflow {command}" in result.stdout
+
+
+@pytest.mark.parametrize("module", ["include.migrate", "include.sandbox"])
+def test_our_command_exists(module):
+    result = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert result.returncode == 0
+
+
+def test_the_preparing_script_exists_and_is_valid():
+    script = SERVICES["airflow-init"]["command"][-1].replace("/opt/airflow", str(ROOT))
+    assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
+
+
+def compose_command() -> list[str]:
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]):
+            version = subprocess.run([*command, "version"], capture_output=True, check=False)
+            if version.returncode == 0:
+                return command
+    pytest.skip("Docker Compose is not installed")
+
+
+@pytest.mark.parametrize("missing", [None, "AIRFLOW_JWT_SECRET", "RECEIVABLES_DB_PASSWORD"])
+def test_compose_accepts_the_file_once_every_value_is_filled_in(missing, tmp_path):
+    values = {name: value for name, value in filled_in().items() if name != missing}
+    file = tmp_path / "env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    result = subprocess.run(
+        [*compose_command(), "--env-file", file, "config"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode == 0) is (missing is None), result.stderr
+    if missing:
+        assert f"Set {missing} in .env" in result.stderr
