@@ -35,10 +35,11 @@ def show_first_sync(stack: LocalStack) -> None:
         status = company["status"] if company else None
         if stack.sandbox_url and status in {None, "reauthorize"}:
             _connect(stack, stack.sandbox_url, company)
-            _run(stack, IMPORT, {"company_id": COMPANY_ID}, "The demo company is imported")
         elif status != "connected":
             stack.say(f"The demo company is {status}" if status else "No demo company is connected")
             return
+        if not (company and company["fresh_until"]):
+            _import(stack)
         _run(stack, SYNC, {}, "The first sync is done")
         print("\n" + _receivables(stack, "company", "show", COMPANY_ID), flush=True)
     except (LocalError, ControlError, OSError) as error:
@@ -63,6 +64,15 @@ def _connect(stack: LocalStack, sandbox_url: str, company: dict[str, Any] | None
     identity = ("--company-id", COMPANY_ID, "--name", name, "--realm-id", realm_id)
     _receivables(stack, "company", "connect", *identity, "--refresh-token", "-", words=token)
     stack.say(f"{name} is connected as company {COMPANY_ID!r}")
+
+
+def _import(stack: LocalStack) -> None:
+    """Import the company, or wait for the import that the scheduler may have started before this one."""
+    _run(stack, IMPORT, {"company_id": COMPANY_ID}, "The demo company is imported")
+    deadline = time.monotonic() + RUN_SECONDS
+    while (company := _demo_company(stack)) is not None and company["fresh_until"] is None:
+        if time.monotonic() > deadline:
+            raise LocalError(f"the import takes long; see {stack.api_url}/dags/{IMPORT}")
 
 
 def _run(stack: LocalStack, dag_id: str, conf: dict[str, Any], done: str) -> None:
