@@ -1,0 +1,286 @@
+"""A typed client of the control API, for tests, benchmarks and the launcher."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any, Literal, TypedDict
+from urllib.parse import urlencode, urlsplit
+
+Json = dict[str, Any]
+
+
+class CompanyFacts(TypedDict):
+    """A company as it is listed."""
+
+    realm_id: str
+    name: str
+    home_currency: str
+    multicurrency: bool
+
+
+class CreatedCompany(TypedDict):
+    """A new company, and the tokens of the app's connection to it."""
+
+    realm_id: str
+    name: str
+    refresh_token: str
+    access_token: str
+
+
+class Tokens(TypedDict):
+    """The tokens of a connection."""
+
+    refresh_token: str
+    access_token: str
+
+
+class CallCounts(TypedDict):
+    """API calls since the last reset: metered reads, free writes, and all by path and by status."""
+
+    metered: int
+    core: int
+    by_path: dict[str, int]
+    by_status: dict[str, int]
+
+
+class ClockFacts(TypedDict):
+    """The sandbox's time, in seconds since the epoch."""
+
+    now: float
+    offset_seconds: float
+
+
+class ControlError(Exception):
+    """
+    The sandbox refused a control call.
+
+    :param status: the HTTP status.
+    :param reason: what the sandbox says.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"The sandbox answered {status}: {reason}")
+        self.status = status
+
+
+class SandboxControl:
+    """
+    Drives a sandbox from outside.
+
+    :param base_url: where it listens, such as ``http://127.0.0.1:8080``.
+    :param timeout: seconds to wait for an answer; very large books take a while to build.
+    """
+
+    def __init__(self, base_url: str, timeout: float = 120.0) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._timeout = timeout
+
+    @property
+    def api_url(self) -> str:
+        """Where the Accounting API is, the part before ``/v3``."""
+        return self.base_url
+
+    @property
+    def discovery_url(self) -> str:
+        """Where OAuth's discovery document is."""
+        return f"{self.base_url}/.well-known/openid_sandbox_configuration"
+
+    def health(self) -> bool:
+        """Tell whether the sandbox is up."""
+        try:
+            return bool(self._call("GET", "health")["status"] == "ok")
+        except (OSError, ControlError):
+            return False
+
+    def reset(self) -> None:
+        """Drop injected faults, hooks and settings, and set the clock right; companies stay."""
+        self._call("POST", "reset")
+
+    def create_company(
+        self,
+        name: str = "Riverbend Design Studio",
+        *,
+        books: Literal["demo", "empty"] | dict[str, int] = "demo",
+        country: str = "US",
+        home_currency: str = "USD",
+        multicurrency: bool = True,
+        realm_id: str | None = None,
+    ) -> CreatedCompany:
+        """
+        Create a company and connect the app to it.
+
+        :param books: demo, empty, or how many of customers, invoices and payments.
+        """
+        asked = {
+            "name": name,
+            "books": books,
+            "country": country,
+            "home_currency": home_currency,
+            "multicurrency": multicurrency,
+            "realm_id": realm_id or "",
+        }
+        created: CreatedCompany = self._call("POST", "companies", asked)
+        return created
+
+    def companies(self) -> list[CompanyFacts]:
+        """List the companies."""
+        listed: list[CompanyFacts] = self._call("GET", "companies")
+        return listed
+
+    def tokens(self, realm_id: str) -> Tokens:
+        """Connect the app once more, as if a user had consented."""
+        tokens: Tokens = self._call("POST", f"companies/{realm_id}/tokens")
+        return tokens
+
+    def events(self, realm_id: str, count: int, seed: int = 1) -> dict[str, int]:
+        """Run random business events, and return how many of each kind."""
+        counts: dict[str, int] = self._call(
+            "POST", f"companies/{realm_id}/events", {"count": count, "seed": seed}
+        )["events"]
+        return counts
+
+    def truth(self, realm_id: str, *, records: bool = False) -> Json:
+        """Tell what a company's books hold; with all records if asked."""
+        found: Json = self._call("GET", f"companies/{realm_id}/truth{'?records=1' if records else ''}")
+        return found
+
+    def calls(self, realm_id: str) -> CallCounts:
+        """Return the counts of a company's API calls."""
+        counts: CallCounts = self._call("GET", f"companies/{realm_id}/calls")
+        return counts
+
+    def reset_calls(self, realm_id: str) -> None:
+        """Start counting a company's API calls anew."""
+        self._call("DELETE", f"companies/{realm_id}/calls")
+
+    def oauth_calls(self) -> dict[str, int]:
+        """Return the counts of token requests by grant type, and of refusals by error."""
+        counts: dict[str, int] = self._call("GET", "oauth/calls")
+        return counts
+
+    def reset_oauth_calls(self) -> None:
+        """Start counting token requests anew."""
+        self._call("DELETE", "oauth/calls")
+
+    def expire(self, realm_id: str, what: Literal["access", "refresh", "all"] = "access") -> None:
+        """Let a company's tokens expire now."""
+        self._call("POST", f"companies/{realm_id}/expire", {"what": what})
+
+    def revoke(self, realm_id: str) -> None:
+        """Disconnect the app from a company, as its admin does in QuickBooks."""
+        self._call("POST", f"companies/{realm_id}/revoke")
+
+    def clock(self) -> ClockFacts:
+        """Return the sandbox's time."""
+        facts: ClockFacts = self._call("GET", "clock")
+        return facts
+
+    def set_clock(self, offset_seconds: float) -> ClockFacts:
+        """Set how far the sandbox's time is ahead of real time."""
+        facts: ClockFacts = self._call("POST", "clock", {"offset_seconds": offset_seconds})
+        return facts
+
+    def advance_clock(self, seconds: float) -> ClockFacts:
+        """Let time pass."""
+        facts: ClockFacts = self._call("POST", "clock", {"advance_seconds": seconds})
+        return facts
+
+    def settings(self, realm_id: str = "") -> Json:
+        """Return the settings in force, of one company or in general."""
+        found: Json = self._call(
+            "GET", "settings" + (f"?{urlencode({'realm': realm_id})}" if realm_id else "")
+        )
+        return found
+
+    def change_settings(self, realm_id: str = "", **values: Any) -> Json:
+        """Change settings, of one company or in general; include.sandbox.settings lists them."""
+        changed: Json = self._call("POST", "settings", {"realm": realm_id, **values})
+        return changed
+
+    def add_fault(
+        self,
+        kind: str,
+        *,
+        realm: str = "",
+        path: str = "",
+        entity: str = "",
+        method: str = "",
+        count: int | None = None,
+        **more: Any,
+    ) -> str:
+        """
+        Inject a fault, and return the rule's id; include.sandbox.injection lists the kinds.
+
+        :param path: the beginning of the path below the company, or token.
+        :param count: how often; without a limit when None.
+        :param more: seconds, probability, retry_after.
+        """
+        rule = {"kind": kind, "realm": realm, "path": path, "entity": entity, "method": method, **more}
+        if count is not None:
+            rule["count"] = count
+        return str(self._call("POST", "faults", rule)["id"])
+
+    def faults(self) -> list[Json]:
+        """List the rules in force with their hits."""
+        rules: list[Json] = self._call("GET", "faults")
+        return rules
+
+    def clear_faults(self) -> None:
+        """Drop all rules."""
+        self._call("DELETE", "faults")
+
+    def add_hook(
+        self,
+        realm_id: str,
+        after: str,
+        *,
+        nth: int = 1,
+        writes: list[Json] | None = None,
+        delete_ids: dict[str, list[str]] | None = None,
+        count: int = 0,
+        seed: int = 1,
+    ) -> str:
+        """
+        Change the books right after an answer, once, and return the hook's id.
+
+        :param after: the kind of the answer, such as query:Invoice, read:Invoice or cdc.
+        :param nth: which one, counted from now.
+        :param writes: writes as in a batch: operation and one entity each.
+        :param delete_ids: the Ids of transactions to delete, by entity.
+        :param count: how many random events to run.
+        """
+        hook = {
+            "realm": realm_id,
+            "after": after,
+            "nth": nth,
+            "writes": writes or [],
+            "delete_ids": delete_ids or {},
+            "count": count,
+            "seed": seed,
+        }
+        return str(self._call("POST", "hooks", hook)["id"])
+
+    def hooks(self) -> list[Json]:
+        """List the hooks that wait."""
+        waiting: list[Json] = self._call("GET", "hooks")
+        return waiting
+
+    def clear_hooks(self) -> None:
+        """Drop all hooks."""
+        self._call("DELETE", "hooks")
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        place = urlsplit(self.base_url)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=self._timeout)
+        try:
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, f"/control/{path}", payload, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+        answer = json.loads(text) if text else {}
+        if response.status >= 400:
+            raise ControlError(response.status, answer.get("error", response.reason))
+        return answer

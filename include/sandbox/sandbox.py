@@ -1,0 +1,125 @@
+"""The state of the whole sandbox: its clock, companies, tokens and settings."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from include.sandbox import starter_books
+from include.sandbox.books import Books
+from include.sandbox.clock import Clock
+from include.sandbox.company import Company
+from include.sandbox.garbage import collector_paused
+from include.sandbox.hooks import Hooks
+from include.sandbox.injection import Injector
+from include.sandbox.oauth import OAuth
+from include.sandbox.settings import Settings, SettingsBook
+from include.sandbox.storage import Storage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLIENT_ID = "sandbox-client"
+CLIENT_SECRET = "sandbox-secret"  # noqa: S105  (published on purpose, opens nothing but the sandbox)
+
+
+class UnknownCompanyError(Exception):
+    """The sandbox has no company with this realm id; create one with POST /control/companies."""
+
+
+class Sandbox:
+    """
+    A local QuickBooks Online.
+
+    :param seed: makes ids, names and amounts repeatable.
+    :param data: the SQLite file that keeps everything; without one all is in memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 7,
+        data: Path | None = None,
+        client_id: str = CLIENT_ID,
+        client_secret: str = CLIENT_SECRET,
+    ) -> None:
+        self.seed = seed
+        self.clock = Clock()
+        self.settings = SettingsBook()
+        self.oauth = OAuth(self.clock, self.settings, client_id, client_secret)
+        self.injector = Injector(seed)
+        self.hooks = Hooks()
+        self.storage = Storage(data)
+        self.companies: dict[str, Company] = {}
+        self._random = random.Random(seed)  # noqa: S311  (repeatable, not secret)
+        with collector_paused():
+            self._load()
+
+    def _load(self) -> None:
+        facts = self.storage.facts()
+        self.clock.offset_seconds = float(facts.pop("clock", 0))
+        for realm_id, changes in facts.items():
+            self.settings.change(changes, realm_id.removeprefix("settings:"))
+        for realm_id, company in self.storage.companies():
+            books = self._books(realm_id, company["home_currency"], multicurrency=company["multicurrency"])
+            self.companies[realm_id] = Company(company["name"], books)
+            self.storage.load(self.companies[realm_id])
+        self.storage.load_tokens(self.oauth)
+
+    def _books(self, realm_id: str, home_currency: str, *, multicurrency: bool) -> Books:
+        return Books(
+            realm_id, self.clock, self.settings, home_currency=home_currency, multicurrency=multicurrency
+        )
+
+    def company(self, realm_id: str) -> Company:
+        """
+        Return a company.
+
+        :raises UnknownCompanyError: when there is none.
+        """
+        if realm_id not in self.companies:
+            raise UnknownCompanyError(
+                f"There is no company {realm_id}; create one with POST /control/companies."
+            )
+        return self.companies[realm_id]
+
+    def open_company(
+        self,
+        name: str,
+        *,
+        realm_id: str,
+        country: str = "US",
+        home_currency: str = "USD",
+        multicurrency: bool = False,
+        age_days: int = 0,
+    ) -> Company:
+        """Open a company with the accounts, items and lists that every company has."""
+        company = Company(name, self._books(realm_id, home_currency, multicurrency=multicurrency))
+        starter_books.fill(company.books, name, country, age_days)
+        self.companies[realm_id] = company
+        return company
+
+    def next_realm_id(self) -> str:
+        """Return a new realm id in QuickBooks' form."""
+        while (realm_id := f"46208165{self._random.randrange(10**11):011d}") in self.companies:
+            continue
+        return realm_id
+
+    def change_settings(self, values: dict[str, Any], realm_id: str) -> Settings:
+        """Change settings, and keep them."""
+        settings = self.settings.change(values, realm_id)
+        self.storage.save_fact(f"settings:{realm_id}", self.settings.changes[realm_id])
+        return settings
+
+    def reset(self) -> None:
+        """Undo what tests have changed, except the books."""
+        self.injector.clear()
+        self.hooks.clear()
+        self.set_clock(0)
+        for realm_id in self.settings.clear():
+            self.storage.save_fact(f"settings:{realm_id}", {})
+
+    def set_clock(self, offset_seconds: float) -> None:
+        """Move the clock, and keep it there."""
+        self.clock.offset_seconds = offset_seconds
+        self.storage.save_fact("clock", offset_seconds)

@@ -1,0 +1,93 @@
+"""
+What a test may change about the sandbox, for all companies or for one.
+
+Where no source says how QuickBooks behaves, a setting offers both ways.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """
+    The settings in force.
+
+    :param throttle: whether the request limits of QuickBooks apply.
+    :param throttle_retry_after: seconds to announce in a Retry-After header; QuickBooks sends none.
+    :param throttle_xml: answer 429 in XML whatever was asked for, as seen in recordings of 2016-17.
+    :param latency_ms: how long every API call takes at least.
+    :param cdc_cap: how many objects an answer of change data capture holds.
+    :param cdc_cap_scope: whether the cap counts per answer or per entity.
+    :param cdc_keeps: which objects a full answer keeps: the oldest, the newest, or live ones before deleted ones.
+    :param requestid_mode: whether a repeated requestid gets the first answer again.
+    :param requestid_window_seconds: for how long it does.
+    :param requestid_remembers_faults: whether a refusal is repeated as well.
+    :param refresh_grace_seconds: for how long a refresh token lives on after it was used.
+    :param punish_reuse: whether the second use of a refresh token within 60 s revokes the connection.
+    :param access_token_seconds: how long an access token lives.
+    :param refresh_token_seconds: how long an unused refresh token lives.
+    :param batch_limit: how many items a batch may have.
+    :param over_application: what a payment line above the open balance does: it is refused, or capped.
+    :param delete_linked: whether a transaction with payments may be deleted, which unlinks them.
+    :param journal_versions: whether applying a payment makes a new version of the linked journal entry.
+    :param subscription: an ended one refuses every write.
+    """
+
+    throttle: Literal["on", "off"] = "on"
+    throttle_retry_after: int | None = None
+    throttle_xml: bool = False
+    latency_ms: float = 0
+    cdc_cap: int = 1000
+    cdc_cap_scope: Literal["response", "entity"] = "response"
+    cdc_keeps: Literal["oldest", "newest", "live_first"] = "oldest"
+    requestid_mode: Literal["honour", "ignore"] = "honour"
+    requestid_window_seconds: float = 86_400
+    requestid_remembers_faults: bool = False
+    refresh_grace_seconds: float = 0
+    punish_reuse: bool = True
+    access_token_seconds: int = 3600
+    refresh_token_seconds: int = 8_726_400
+    batch_limit: int = 30
+    over_application: Literal["refuse", "cap"] = "refuse"
+    delete_linked: Literal["unlink", "refuse"] = "unlink"
+    journal_versions: bool = False
+    subscription: Literal["active", "ended"] = "active"
+
+
+class SettingsBook:
+    """The settings for all companies and, on top, those of single ones."""
+
+    def __init__(self) -> None:
+        self.changes: dict[str, dict[str, Any]] = {}
+        self._built: dict[str, Settings] = {}
+
+    def of(self, realm_id: str = "") -> Settings:
+        """Return the settings in force for a company, or the general ones."""
+        if realm_id not in self._built:
+            self._built[realm_id] = self._build(realm_id, {})
+        return self._built[realm_id]
+
+    def change(self, values: dict[str, Any], realm_id: str = "") -> Settings:
+        """
+        Change some settings.
+
+        :raises msgspec.ValidationError: when a name or a value is unknown; nothing is changed then.
+        """
+        self._build(realm_id, values)
+        self.changes.setdefault(realm_id, {}).update(values)
+        self._built.clear()
+        return self.of(realm_id)
+
+    def clear(self) -> list[str]:
+        """Go back to the defaults, and return the realms whose settings were changed."""
+        realms = list(self.changes)
+        self.changes.clear()
+        self._built.clear()
+        return realms
+
+    def _build(self, realm_id: str, values: dict[str, Any]) -> Settings:
+        chosen = {**self.changes.get("", {}), **self.changes.get(realm_id, {}), **values}
+        return msgspec.convert(chosen, Settings)

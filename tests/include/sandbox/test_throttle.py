@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from include.sandbox.throttle import Throttle
+
+
+class Time:
+    """Real time that the test moves."""
+
+    value = 1000.0
+
+    def __call__(self) -> float:
+        return self.value
+
+
+@pytest.fixture
+def now() -> Time:
+    return Time()
+
+
+def admitted(limits: Throttle, count: int, *, is_batch: bool = False) -> int:
+    return sum(limits.admits(is_batch=is_batch) for _ in range(count))
+
+
+def test_ten_a_second(now: Time) -> None:
+    limits = Throttle(now)
+    assert admitted(limits, 15) == 10
+    now.value += 1.01
+    assert admitted(limits, 15) == 10
+
+
+def test_five_hundred_a_minute(now: Time) -> None:
+    limits = Throttle(now)
+    passed = 0
+    for _ in range(58):
+        passed += admitted(limits, 10)
+        now.value += 1.01
+    assert passed == 500
+    now.value += 60
+    assert admitted(limits, 10) == 10
+
+
+def test_forty_batches_a_minute(now: Time) -> None:
+    limits = Throttle(now)
+    passed = 0
+    for _ in range(6):
+        passed += admitted(limits, 10, is_batch=True)
+        now.value += 1.01
+    assert passed == 40
+    assert admitted(limits, 5) == 5
