@@ -94,6 +94,8 @@ def _merge_portion(db: Connection, run: Run, merge: Merge, waiting: list[str]) -
         _merge_records(db, run, merge, list(qbo_ids))
 
     def refuse(qbo_id: str, error: psycopg.Error) -> None:
+        if _mark_deleted(db, run, merge, qbo_id):
+            return
         problems.report_record(
             db,
             run.company,
@@ -104,6 +106,18 @@ def _merge_portion(db: Connection, run: Run, merge: Merge, waiting: list[str]) -
         )
 
     without_bad_ones(db, waiting, work, refuse)
+
+
+def _mark_deleted(db: Connection, run: Run, merge: Merge, qbo_id: str) -> bool:
+    """Delete a refused record in Peakflo, too, if it is deleted in QuickBooks: what it contained no longer matters."""
+    keys = {
+        "company_id": run.company.company_id,
+        "realm_id": run.company.realm_id,
+        "entity": merge.entity,
+        "qbo_id": qbo_id,
+    }
+    row = db.execute(load("peakflo/mark_deleted"), keys).fetchone()
+    return bool(row and row[0])
 
 
 def _merge_records(db: Connection, run: Run, merge: Merge, qbo_ids: list[str]) -> None:
