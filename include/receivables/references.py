@@ -28,15 +28,23 @@ IDS_PER_CALL = 500
 
 
 def fetch_missing(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
-    """Read the records that staged ones point at and that are not staged, and what those point at in turn."""
+    """
+    Read the records that staged ones point at and that are not staged, and what those point at in turn.
+
+    Each is asked for once: one that cannot be stored stays missing.
+    """
+    asked: set[tuple[str, str]] = set()
     for _ in range(DEPTH):
-        if not _fetch(db, quickbooks, run, "staging/select_missing_references"):
+        missing = _select(db, run, "staging/select_missing_references") - asked
+        if not missing:
             return
+        _fetch(db, quickbooks, run, missing)
+        asked |= missing
 
 
 def fetch_outdated(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
     """Read the invoices and credit memos whose settled amount changed without QuickBooks sending them along."""
-    _fetch(db, quickbooks, run, "staging/select_outdated_links")
+    _fetch(db, quickbooks, run, _select(db, run, "staging/select_outdated_links"))
 
 
 def read_by_ids(
@@ -60,10 +68,15 @@ def read_by_ids(
             logger.info("QuickBooks does not have %s %s any more.", entity.name, ", ".join(sorted(gone)))
 
 
-def _fetch(db: Connection, quickbooks: QuickBooksClient, run: Run, statement: str) -> bool:
+def _select(db: Connection, run: Run, statement: str) -> set[tuple[str, str]]:
+    """Return the staging tables and Ids of the records that a statement lists per table."""
     keys = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
     wanted = db.execute(load(statement), keys).fetchall()
-    for table, qbo_ids in wanted:
+    return {(table, qbo_id) for table, qbo_ids in wanted for qbo_id in qbo_ids}
+
+
+def _fetch(db: Connection, quickbooks: QuickBooksClient, run: Run, wanted: set[tuple[str, str]]) -> None:
+    for table in sorted({table for table, _ in wanted}):
+        qbo_ids = sorted(qbo_id for wanted_table, qbo_id in wanted if wanted_table == table)
         logger.info("Reading %d %s records that others point at.", len(qbo_ids), table)
         read_by_ids(db, quickbooks, run, BY_TABLE[table], qbo_ids)
-    return bool(wanted)

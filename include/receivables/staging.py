@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from include.errors import DeletionBrakeError
@@ -28,6 +29,16 @@ logger = logging.getLogger(__name__)
 # A cycle that deletes more than this share of an entity's records, and more than a handful, is not believed.
 DELETION_SHARE = 0.10
 DELETIONS_ALWAYS_BELIEVED = 25
+
+
+class _Hashed:
+    """A record and the hash by which it is told from the version that is staged."""
+
+    __slots__ = ("content_hash", "record")
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.content_hash = hashlib.sha256(record.payload).digest()
 
 
 def stage_page(db: Connection, run: Run, page: Page) -> None:
@@ -72,23 +83,23 @@ def stage_records(
     """
     with run.timing(entity.table) as counts:
         counts.read += len(records)
-        different = _select_different(db, run, entity, _newest(records))
-        counts.changed += len(different)
+        hashed = [_Hashed(record) for record in _newest(records)]
+        new, changed = _select_different(db, run, entity, hashed)
+        counts.changed += len(new) + len(changed)
 
-        def stage(portion: Sequence[Record]) -> None:
-            _stage(db, run, entity, portion, read_at)
-
-        def refuse(record: Record, error: psycopg.Error) -> None:
+        def refuse(version: _Hashed, error: psycopg.Error) -> None:
             problems.report_record(
                 db,
                 run.company,
                 entity.table,
-                record.qbo_id,
+                version.record.qbo_id,
                 "unreadable",
-                f"QuickBooks' {entity.name} {record.qbo_id} cannot be stored: {error.diag.message_primary}.",
+                f"QuickBooks' {entity.name} {version.record.qbo_id} cannot be stored: {error.diag.message_primary}.",
             )
 
-        without_bad_ones(db, different, stage, refuse)
+        for statement, versions in (("staging/insert_records", new), ("staging/replace_records", changed)):
+            keys = _keys(run, entity) | {"read_at": read_at}
+            without_bad_ones(db, versions, partial(_stage, db, statement, keys), refuse)
 
 
 def stage_tombstones(
@@ -188,28 +199,30 @@ def _newest(records: Sequence[Record]) -> list[Record]:
     return list(newest.values())
 
 
-def _select_different(db: Connection, run: Run, entity: Entity, records: list[Record]) -> list[Record]:
-    if not records:
-        return []
+def _select_different(
+    db: Connection, run: Run, entity: Entity, hashed: Sequence[_Hashed]
+) -> tuple[list[_Hashed], list[_Hashed]]:
+    """Return the records that are new, and those that are known in another version."""
+    if not hashed:
+        return [], []
     keys = _keys(run, entity) | {
-        "qbo_ids": [record.qbo_id for record in records],
-        "hashes": [_hash(record) for record in records],
+        "qbo_ids": [version.record.qbo_id for version in hashed],
+        "hashes": [version.content_hash for version in hashed],
     }
-    different = {row[0] for row in db.execute(load("staging/select_different"), keys)}
-    return [record for record in records if record.qbo_id in different]
+    is_known: dict[str, bool] = dict(db.execute(load("staging/select_different"), keys).fetchall())
+    different = [version for version in hashed if version.record.qbo_id in is_known]
+    return (
+        [version for version in different if not is_known[version.record.qbo_id]],
+        [version for version in different if is_known[version.record.qbo_id]],
+    )
 
 
-def _stage(db: Connection, run: Run, entity: Entity, records: Sequence[Record], read_at: datetime) -> None:
-    keys = _keys(run, entity) | {
-        "read_at": read_at,
-        "qbo_ids": [record.qbo_id for record in records],
-        "sync_tokens": [record.sync_token for record in records],
-        "updated_ats": [record.updated_at for record in records],
-        "hashes": [_hash(record) for record in records],
-        "payloads": [record.payload for record in records],
+def _stage(db: Connection, statement: str, keys: Mapping[str, object], versions: Sequence[_Hashed]) -> None:
+    columns = {
+        "qbo_ids": [version.record.qbo_id for version in versions],
+        "sync_tokens": [version.record.sync_token for version in versions],
+        "updated_ats": [version.record.updated_at for version in versions],
+        "hashes": [version.content_hash for version in versions],
+        "payloads": [version.record.payload for version in versions],
     }
-    db.execute(load("staging/stage_records"), keys)
-
-
-def _hash(record: Record) -> bytes:
-    return hashlib.sha256(record.payload).digest()
+    db.execute(load(statement), {**keys, **columns})

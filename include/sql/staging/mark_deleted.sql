@@ -7,18 +7,15 @@ with given as (
     from unnest(%(qbo_ids)b::text[], %(deleted_ats)b::timestamptz[]) as given (qbo_id, deleted_at)
 ),
 
-news as (
-    select given.*
+compared as materialized (
+    select
+        given.*,
+        (
+            select kept
+            from staging.record as kept
+            where kept.realm_id = %(realm_id)s and kept.entity = %(entity)s and kept.qbo_id = given.qbo_id
+        ) as kept
     from given
-    left join staging.record as kept
-        on kept.realm_id = %(realm_id)s and kept.entity = %(entity)s and given.qbo_id = kept.qbo_id
-    where
-        kept.qbo_id is null
-        or (
-            kept.deleted_at is null
-            and given.deleted_at >= kept.qbo_updated_at
-            and %(read_at)s::timestamptz >= kept.read_at
-        )
 )
 
 insert into staging.record as kept (
@@ -35,7 +32,14 @@ select
     jsonb_build_object('Id', qbo_id, 'status', 'Deleted') as payload,
     %(read_at)s as read_at,
     %(run_id)s as run_id
-from news
+from compared
+where
+    (kept).qbo_id is null
+    or (
+        (kept).deleted_at is null
+        and deleted_at >= (kept).qbo_updated_at
+        and %(read_at)s::timestamptz >= (kept).read_at
+    )
 on conflict (realm_id, qbo_id, entity) do update
     set
         qbo_updated_at = excluded.qbo_updated_at,

@@ -1,5 +1,6 @@
 -- List the invoices and credit memos whose settled amount a waiting payment changed (settled, moved, voided or
--- deleted) although QuickBooks did not send them along, to be read by Id before the merge.
+-- deleted) although QuickBooks did not send them along, to be read by Id before the merge. One that was read before
+-- the payment may be outdated although both are of the same second.
 with waiting as (
     select
         staged.qbo_id,
@@ -69,7 +70,7 @@ inner join staging.record as staged
         and changed_link.qbo_id = staged.qbo_id
 where
     staged.deleted_at is null
-    and staged.qbo_updated_at < waiting.qbo_updated_at
+    and staged.qbo_updated_at <= waiting.qbo_updated_at
     and staged.read_at < waiting.read_at
 group by 1
 order by 1;
