@@ -27,13 +27,21 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
+    _log_to_standard_error(is_verbose=options.verbose)
     try:
         options.command(options)
     except (ReceivablesError, psycopg.OperationalError) as error:
-        print(f"receivables: {str(error).strip()}", file=sys.stderr)
+        print(f"receivables: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
+
+
+def _log_to_standard_error(*, is_verbose: bool) -> None:
+    """Keep the log out of standard output, which is for the answer: Airflow sends it there when imported."""
+    import airflow  # noqa: F401
+
+    level = logging.INFO if is_verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", force=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -211,7 +219,7 @@ def _merge(options: argparse.Namespace) -> None:
 def _db_url(_options: argparse.Namespace) -> None:
     from include.hooks.receivables_db import ReceivablesDbHook
 
-    print(ReceivablesDbHook().get_uri().replace("postgresql+psycopg://", "postgresql://"))
+    print(ReceivablesDbHook().get_uri())
 
 
 def _occasion(command: str) -> Occasion:

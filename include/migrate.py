@@ -70,14 +70,25 @@ def main() -> int:
     if not url:
         parser.error(f"name the database with --url or {URL_VARIABLE}.")
     try:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with _connect(url) as connection:
             applied = migrate(connection)
     except psycopg.OperationalError as error:
-        parser.exit(1, f"The receivables database cannot be reached: {str(error).strip()}\n")
+        reason = " ".join(str(error).split())
+        parser.exit(1, f"The receivables database cannot be reached: {reason}\n")
     except ConfigurationError as error:
         parser.exit(1, f"{error}\n")
     print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
     return 0
+
+
+def _connect(url: str) -> psycopg.Connection:
+    try:
+        return psycopg.connect(url, autocommit=True)
+    except psycopg.ProgrammingError:
+        # Its text may quote a part of the password.
+        raise ConfigurationError(
+            "The receivables database is not named by a PostgreSQL URL: use postgresql://USER:PASSWORD@HOST:PORT/NAME."
+        ) from None
 
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
-from include.errors import ConfigurationError
 from include.hooks.quickbooks import QuickBooksHook
 from include.hooks.receivables_db import ReceivablesDbHook
 
@@ -19,20 +17,15 @@ def get_access() -> Access:
     """
     Return access to the receivables database and to QuickBooks.
 
-    :raises ConfigurationError: when a connection or the Fernet key is missing.
+    :raises ConfigurationError: when the connection to QuickBooks or the Fernet key is missing.
     """
     from include.receivables.access import Access
     from include.receivables.tokens import TokenCipher
 
     hook = QuickBooksHook()
-    try:
-        return Access(
-            connect=ReceivablesDbHook().get_conn,
-            app=hook.get_conn(),
-            cipher=TokenCipher(conf.get("core", "fernet_key", fallback="")),
-            api_url=hook.api_url,
-        )
-    except (AirflowNotFoundException, AirflowRuntimeError) as error:
-        raise ConfigurationError(
-            f"An Airflow connection is missing ({error}): define `quickbooks` and `receivables_db`."
-        ) from error
+    return Access(
+        connect=ReceivablesDbHook().get_conn,
+        app=hook.get_conn(),
+        cipher=TokenCipher(conf.get("core", "fernet_key", fallback="")),
+        api_url=hook.api_url,
+    )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseHook
+from include.hooks.connection_lookup import ConnectionLookup
 
 if TYPE_CHECKING:
     from include.quickbooks.oauth import OAuthApp
 
 
-class QuickBooksHook(BaseHook):
+class QuickBooksHook(ConnectionLookup):
     """
     Interact with QuickBooks Online as the Intuit app that companies are connected to.
 
@@ -34,7 +34,7 @@ class QuickBooksHook(BaseHook):
         """
         Return the app.
 
-        :raises ConfigurationError: when a setting is missing or unknown.
+        :raises ConfigurationError: when the connection or a setting is missing or unknown.
         """
         from include.quickbooks.oauth import OAuthApp
 
@@ -53,7 +53,7 @@ class QuickBooksHook(BaseHook):
         """
         The address of the API.
 
-        :raises ConfigurationError: when the environment is unknown and no address is given.
+        :raises ConfigurationError: when the connection is missing, or its environment unknown and no address given.
         """
         from include.errors import ConfigurationError
         from include.quickbooks.client import API_URLS

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
+from include.hooks.connection_lookup import ConnectionLookup
+
 if TYPE_CHECKING:
     from psycopg import Connection
 
 
-class ReceivablesDbHook(PostgresHook):
+class ReceivablesDbHook(ConnectionLookup, PostgresHook):
     """
     Connect to the Postgres that holds the receivables.
 
@@ -33,11 +35,17 @@ class ReceivablesDbHook(PostgresHook):
         try:
             connection = cast("Connection", super().get_conn())
         except psycopg.OperationalError as error:
-            raise UnreachableError(
-                f"The receivables database does not answer: {str(error).strip()}"
-            ) from None
+            reason = " ".join(str(error).split())
+            raise UnreachableError(f"The receivables database does not answer: {reason}") from None
         connection.autocommit = True
         # The statements' best plans depend on the sizes of their arrays, so none is kept.
         connection.prepare_threshold = None
         connection.execute("set time zone 'UTC'")
         return connection
+
+    def get_uri(self) -> str:
+        """Return the URL that any client of PostgreSQL takes, with what the connection says about TLS."""
+        tls = {key: value for key, value in self.connection.extra_dejson.items() if key.startswith("ssl")}
+        return self.sqlalchemy_url.set(drivername="postgresql", query=tls).render_as_string(
+            hide_password=False
+        )

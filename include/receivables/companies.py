@@ -10,6 +10,7 @@ from psycopg.rows import class_row, dict_row
 
 from include.errors import ConfigurationError
 from include.quickbooks.entities import SYNCED
+from include.receivables.staging import queue_all
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def connect_company(
     """
     Connect a company whose refresh token is known already, such as one moved from another system.
 
-    The token is exchanged at once: that proves it, and nobody else can use it from then on.
+    The token is exchanged at once: that proves it, and nobody else can use it from then on. What is staged already of a
+    realm that is new to the company is merged for it with its next sync or import.
 
     :raises ConfigurationError: when an id is malformed, or another company uses the realm.
     :raises ReauthorizeError: when QuickBooks does not accept the refresh token.
@@ -129,10 +131,13 @@ def connect_company(
     keys = {"company_id": company_id, "realm_id": realm_id}
     _check_realm_is_free(db, keys)
     tokens = app.refresh(refresh_token)
+    had_realm = any(row["realm_id"] == realm_id for row in list_companies(db, company_id))
     with db.transaction():
         db.execute(load("sync/save_company"), {**keys, "name": name})
         db.execute(load("sync/save_connection"), {**keys, "connected_by": connected_by})
         db.execute(load("sync/save_tokens"), {**keys, **cipher.encrypt_tokens(tokens)})
+        if not had_realm:
+            queue_all(db, realm_id)
     return get_company(db, company_id)
 
 

@@ -52,9 +52,18 @@ MERGES = (
         "invoice",
         "peakflo/merge_invoices",
         mapped_as="invoice",
-        details=("peakflo/merge_invoice_lines", "peakflo/delete_invoice_lines"),
+        details=(
+            "peakflo/merge_invoice_lines",
+            "peakflo/delete_invoice_lines",
+            "peakflo/link_payment_allocations",
+        ),
     ),
-    Merge("credit_memo", "peakflo/merge_credit_notes", mapped_as="credit_note"),
+    Merge(
+        "credit_memo",
+        "peakflo/merge_credit_notes",
+        mapped_as="credit_note",
+        details=("peakflo/link_payment_allocations",),
+    ),
     Merge(
         "payment",
         "peakflo/merge_payments",
@@ -125,6 +134,7 @@ def _merge_records(db: Connection, run: Run, merge: Merge, qbo_ids: list[str]) -
         "company_id": run.company.company_id,
         "realm_id": run.company.realm_id,
         "entity": merge.entity,
+        "mapped_as": merge.mapped_as,
         "qbo_ids": qbo_ids,
     }
     resolved, merged, deleted = db.execute(load(merge.statement), keys).fetchone() or ([], 0, 0)

@@ -106,7 +106,7 @@ def resolve_merged(db: Connection, company: Company) -> None:
 
 def report_waiting(db: Connection, company: Company, entities: Sequence[str]) -> None:
     """Report the records that still wait for one they point at, after everything was tried to find it."""
-    keys = {"realm_id": company.realm_id, "entities": list(entities)}
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entities": list(entities)}
     for entity, qbo_id in db.execute(load("staging/select_waiting"), keys).fetchall():
         report_record(
             db,

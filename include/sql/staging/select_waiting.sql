@@ -10,7 +10,8 @@ where
         select 1
         from sync.problem as problem
         where
-            problem.realm_id = %(realm_id)s
+            problem.company_id = %(company_id)s
+            and problem.realm_id = %(realm_id)s
             and problem.direction = 'inbound'
             and problem.entity = unmerged.entity
             and problem.qbo_id = unmerged.qbo_id

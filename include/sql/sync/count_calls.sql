@@ -7,6 +7,8 @@ select
     calls,
     metered
 from unnest(%(kinds)b::text[], %(calls)b::integer[], %(metered)b::integer[]) as given (kind, calls, metered)
+-- Two runs of a realm that end at the same time take the rows in one order.
+order by kind
 on conflict (realm_id, day, kind) do update
     set
         calls = kept.calls + excluded.calls,

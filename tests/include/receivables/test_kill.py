@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.fernet import Fernet
+
+from include.errors import BusyError
+from tests import repeated_job, truth
+from tests.other_process import Keys
+from tests.workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.context import ForkServerContext as Processes
+
+    import psycopg
+
+    from include.receivables.companies import Company
+    from include.sandbox.control import SandboxControl
+
+MANY = {"customers": 60, "invoices": 2500, "payments": 1200}
+PATIENCE = 20  # seconds
+
+
+@pytest.fixture
+def keys(sandbox: SandboxControl, db_url: str) -> Keys:
+    return Keys.of(sandbox, db_url, Fernet.generate_key().decode())
+
+
+@pytest.fixture
+def bench(keys: Keys, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
+    """The usual bench, with keys that other processes can be told."""
+    return Workbench(keys.access(), sandbox, db)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Processes:
+    """Starts processes in milliseconds: everything is imported once, before the fork."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.repeated_job"])
+    return context
+
+
+def kill_while(processes: Processes, keys: Keys, company: Company, job: str, seconds: float) -> None:
+    """Start a job and kill -9 its process after a while."""
+    here, there = processes.Pipe()
+    process = processes.Process(target=repeated_job.repeat, args=(keys, company.company_id, job, there))
+    process.start()
+    try:
+        assert here.poll(PATIENCE)
+        time.sleep(seconds)
+        assert process.is_alive()
+    finally:
+        process.kill()
+        process.join(PATIENCE)
+        here.close()
+        there.close()
+
+
+def when_free(job: Callable[[Company], object], company: Company) -> None:
+    """Run a job as soon as the database has noticed that the process that held the company is dead."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            job(company)
+            return
+        except BusyError:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def has_progress(bench: Workbench) -> bool:
+    return bench.db.execute("select 1 from staging.import_progress").rowcount > 0
+
+
+def runs(bench: Workbench) -> dict[tuple[str, str | None], int]:
+    statement = "select state, error_code, count(*) from sync.run where dag_id = 'killed' group by 1, 2"
+    return {(state, code): count for state, code, count in bench.db.execute(statement)}
+
+
+def test_a_sync_killed_at_any_instant_loses_nothing_and_repeats_nothing(
+    bench: Workbench, keys: Keys, processes: Processes
+):
+    rng = random.Random(38)
+    company = bench.imported("demo", company_id="acme")
+    for number in range(38):
+        bench.sandbox.events(company.realm_id, 6, seed=number)
+        kill_while(processes, keys, company, "sync", rng.uniform(0, 0.15))
+    when_free(bench.sync, company)
+    assert truth.differences(bench.db, bench.sandbox, company) == []
+    assert runs(bench).keys() <= {("success", None), ("failed", "killed")}
+    assert runs(bench)["failed", "killed"] > 10
+
+
+def test_an_import_killed_at_any_instant_goes_on_and_is_complete_in_the_end(
+    bench: Workbench, keys: Keys, processes: Processes
+):
+    rng = random.Random(12)
+    company = bench.connect(MANY, company_id="acme")
+    midway = 0
+    for number in range(12):
+        bench.sandbox.events(company.realm_id, 6, seed=number)
+        kill_while(processes, keys, company, "import_all", rng.uniform(0, 2))
+        midway += has_progress(bench)
+    when_free(bench.import_all, company)
+    assert not has_progress(bench)
+    assert truth.differences(bench.db, bench.sandbox, company) == []
+    assert runs(bench).keys() <= {("success", None), ("failed", "killed")}
+    assert min(runs(bench)["failed", "killed"], midway) > 3

@@ -1,0 +1,36 @@
+"""Companies that are ready to be synced at once, where an import would only cost a test time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from include.quickbooks.entities import SYNCED
+from include.sql import load
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from include.receivables.companies import Company
+    from tests.workbench import Workbench
+
+
+def connect_as_imported(bench: Workbench, company_id: str) -> Company:
+    """Connect a company whose new books are as good as imported: its first sync reads all there is."""
+    company = bench.connect("empty", company_id=company_id)
+    bench.db.execute(
+        load("staging/advance_cursor"),
+        {
+            "realm_id": company.realm_id,
+            "entities": [entity.table for entity in SYNCED],
+            "changed_since": datetime.now(UTC),
+        },
+    )
+    return company
+
+
+def held(bench: Workbench, company_id: str) -> psycopg.Connection:
+    """Hold a company as another process would."""
+    holder = bench.access.connect()
+    holder.execute("select pg_advisory_lock(hashtextextended('company/' || %s, 0))", [company_id])
+    return holder
