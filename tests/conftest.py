@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from include.migrate import migrate
 from include.quickbooks.oauth import OAuthApp
 from include.receivables.access import Access
 from include.receivables.tokens import TokenCipher
+from tests import airflow_settings  # noqa: F401 - before anything imports Airflow
 from tests.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -115,6 +115,3 @@ def _wait_for_port(port_file: Path, process: subprocess.Popen[bytes]) -> int:
             return int(port_file.read_text())
         time.sleep(0.02)
     raise RuntimeError("the sandbox did not start")
-
-
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")

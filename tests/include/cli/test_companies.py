@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+from include.receivables.tokens import TokenCipher
+from tests.airflow_settings import FERNET_KEY
+from tests.command_line import DEADLINE_SECONDS, connect
+from tests.quick_start import connect_as_imported
+
+
+def test_a_company_is_connected_by_its_refresh_token(cli, sandbox, db):
+    created = sandbox.create_company(books="empty")
+
+    answer = connect(cli, created, "--json")
+
+    assert (answer.code, answer.err) == (0, "")
+    [company] = answer.json
+    assert company["company_id"] == "acme"
+    assert company["status"] == "connected"
+    assert db.execute("select connected_by from sync.connection").fetchone() == ("command line",)
+
+
+def test_the_refresh_token_may_come_from_standard_input(cli, sandbox):
+    created = sandbox.create_company(books="empty")
+    given = ("--company-id", "acme", "--name", "Acme", "--realm-id", created["realm_id"])
+
+    answer = cli("company", "connect", *given, "--refresh-token", "-", words=created["refresh_token"] + "\n")
+
+    assert answer.code == 0
+    assert "connected" in answer.out
+
+
+def test_no_token_is_ever_printed(cli, sandbox, db):
+    created = sandbox.create_company(books="empty")
+    answers = [
+        connect(cli, created, "--json"),
+        cli("company", "list"),
+        cli("company", "show", "acme", "--json"),
+    ]
+    stored = TokenCipher(FERNET_KEY)
+    tokens = [
+        stored.decrypt(token)
+        for token in db.execute("select access_token, refresh_token from sync.connection").fetchone()
+    ]
+
+    printed = "".join(answer.out + answer.err for answer in answers)
+
+    assert not [token for token in [*tokens, created["refresh_token"]] if token in printed]
+
+
+def test_a_company_is_paused_resumed_and_disconnected(cli, bench):
+    bench.connect("empty", company_id="acme")
+
+    states = [
+        cli("company", action, "acme", "--json").json[0]["status"]
+        for action in ("pause", "resume", "disconnect")
+    ]
+
+    assert states == ["paused", "connected", "disconnected"]
+
+
+def test_a_paused_company_is_not_paused_again(cli, bench):
+    bench.connect("empty", company_id="acme")
+    cli("company", "pause", "acme")
+
+    answer = cli("company", "pause", "acme")
+
+    assert answer.code == 1
+    assert answer.err == "receivables: Company 'acme' is paused, not connected.\n"
+
+
+def test_all_companies_are_listed_with_their_state_and_freshness(cli, bench):
+    connect_as_imported(bench, "acme")
+    bench.connect("empty", company_id="globex")
+
+    answer = cli("company", "list", "--json")
+
+    assert [(row["company_id"], row["status"]) for row in answer.json] == [
+        ("acme", "connected"),
+        ("globex", "connected"),
+    ]
+    assert answer.json[0]["freshness_seconds"] < DEADLINE_SECONDS
+    assert answer.json[1]["freshness_seconds"] is None
+    assert "acme" in cli("company", "list").out
+
+
+def test_a_company_is_shown_with_the_counts_and_sums_of_its_records(cli, bench):
+    company = bench.imported(company_id="acme")
+
+    answer = cli("company", "show", "acme", "--json")
+
+    truth = bench.sandbox.truth(company.realm_id)["entities"]["Invoice"]
+    invoices = answer.json["records"]["invoice"]
+    assert invoices["live"] == truth["live"] > 0
+    assert isinstance(invoices["total"], str), "an amount must not become a float in a reader's hands"
+    assert Decimal(invoices["total"]) == sum(map(Decimal, truth["total_by_currency"].values()))
+    assert "invoice" in cli("company", "show", "acme").out

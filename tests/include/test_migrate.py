@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from include.errors import ConfigurationError
+from include.local.ports import free_port
+from include.migrate import MIGRATIONS, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from include.local.embedded_postgres import EmbeddedPostgres
+
+ROOT = Path(__file__).parents[2]
+ALL = sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.sql"))
+
+
+@pytest.fixture
+def empty_url(embedded_postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of a database without anything in it."""
+    name = f"empty_{uuid.uuid4().hex}"
+    with psycopg.connect(embedded_postgres.url("postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        yield embedded_postgres.url(name)
+        server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        yield connection
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    inherited = {name: value for name, value in os.environ.items() if name != "AIRFLOW_CONN_RECEIVABLES_DB"}
+    return subprocess.run(
+        [sys.executable, "-m", "include.migrate", *arguments],
+        cwd=ROOT,
+        env=inherited | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def schema_of(db: psycopg.Connection) -> list[tuple]:
+    """Every column, index, constraint and function of the sync's schemas."""
+    schemas = ["staging", "mapping", "peakflo", "sync", "outbox"]
+    return db.execute(
+        """
+        select
+            'column', table_schema || '.' || table_name || '.' || column_name,
+            data_type || coalesce(column_default, '')
+        from information_schema.columns where table_schema = any(%(schemas)s)
+        union all
+        select 'index', schemaname || '.' || indexname, indexdef from pg_indexes where schemaname = any(%(schemas)s)
+        union all
+        select 'constraint', conrelid::regclass::text || '.' || conname, pg_get_constraintdef(oid)
+        from pg_constraint where connamespace::regnamespace::text = any(%(schemas)s)
+        union all
+        select 'function', oid::regprocedure::text, prosrc from pg_proc
+        where pronamespace::regnamespace::text = any(%(schemas)s)
+        order by 1, 2, 3
+        """,
+        {"schemas": schemas},
+    ).fetchall()
+
+
+def test_an_empty_database_gets_all_migrations_in_order(empty: psycopg.Connection):
+    assert migrate(empty) == ALL
+    recorded = empty.execute("select name from receivables_migration order by applied_at, name").fetchall()
+    assert [name for (name,) in recorded] == ALL
+
+
+def test_a_second_time_nothing_is_applied(empty: psycopg.Connection):
+    migrate(empty)
+    before = schema_of(empty)
+
+    assert migrate(empty) == []
+    assert schema_of(empty) == before
+
+
+def test_of_four_processes_at_once_one_migrates_and_the_others_find_it_done(
+    empty: psycopg.Connection, empty_url: str
+):
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda _: run("--url", empty_url), range(4)))
+
+    assert [result.returncode for result in results] == [0] * 4
+    done = [result.stdout.split() for result in results if "applied" in result.stdout]
+    assert done == [[word for name in ALL for word in ("applied", name)]]
+    assert sum("up to date" in result.stdout for result in results) == 3
+
+
+def test_a_migration_edited_after_it_was_applied_is_refused_by_name(empty: psycopg.Connection):
+    migrate(empty)
+    empty.execute("update receivables_migration set checksum = 'of another text' where name = '0003_peakflo'")
+
+    with pytest.raises(
+        ConfigurationError, match="Migration 0003_peakflo was edited after it had been applied"
+    ):
+        migrate(empty)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(empty: psycopg.Connection):
+    migrate(empty, until="0002_mapping")
+    empty.execute("create schema sync")  # which 0004 creates
+
+    with pytest.raises(psycopg.errors.DuplicateSchema):
+        migrate(empty)
+
+    assert empty.execute("select to_regclass('peakflo.invoice')").fetchone() == (None,)
+    assert empty.execute("select count(*) from receivables_migration").fetchone() == (2,)
+
+
+def test_an_older_database_is_upgraded_with_its_records_intact(empty: psycopg.Connection):
+    migrate(empty, until="0003_peakflo")
+    empty.execute(
+        "insert into peakflo.company (company_id, realm_id, name) values ('acme', '1', 'Ácme'), ('b', '2', 'B')"
+    )
+    empty.execute(
+        "insert into mapping.record (realm_id, entity, qbo_id, peakflo_id, origin)"
+        " values ('1', 'customer', '7', mapping.peakflo_id('1', 'customer', '7'), 'quickbooks')"
+    )
+    empty.execute(
+        "insert into peakflo.customer (company_id, id, realm_id, source_id, company_name, bill_with_parent, balance,"
+        " status) values ('acme', mapping.peakflo_id('1', 'customer', '7'), '1', '7', 'Zoë', false, 12.3456, 'active')"
+    )
+    before = records_of(empty)
+
+    assert migrate(empty) == [name for name in ALL if name > "0003_peakflo"]
+
+    assert records_of(empty) == before
+
+
+def test_an_upgraded_database_is_the_same_as_a_new_one(empty: psycopg.Connection, db: psycopg.Connection):
+    for name in ALL:
+        migrate(empty, until=name)
+
+    assert schema_of(empty) == schema_of(db)
+    assert len(schema_of(db)) > len(ALL)
+
+
+def test_the_files_are_numbered_without_gaps(empty: psycopg.Connection):
+    assert [name.split("_")[0] for name in ALL] == [f"{number:04}" for number in range(1, len(ALL) + 1)]
+
+
+def test_the_command_exits_with_0_and_says_what_it_applied(empty_url: str):
+    first, second = run("--url", empty_url), run(AIRFLOW_CONN_RECEIVABLES_DB=empty_url)
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert first.stdout.splitlines() == [f"applied {name}" for name in ALL]
+    assert second.stdout == "the schema is up to date\n"
+
+
+def test_the_command_exits_with_2_when_no_database_is_named():
+    result = run()
+
+    assert result.returncode == 2
+    assert "name the database with --url or AIRFLOW_CONN_RECEIVABLES_DB" in result.stderr
+
+
+def test_the_command_exits_with_1_and_a_sentence_when_the_database_does_not_answer():
+    result = run("--url", f"postgresql://user:hunter2@127.0.0.1:{free_port()}/none")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("The receivables database cannot be reached: ")
+    assert "Traceback" not in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+def test_the_command_exits_with_1_and_a_sentence_when_a_migration_was_edited(
+    empty: psycopg.Connection, empty_url: str
+):
+    migrate(empty)
+    empty.execute("update receivables_migration set checksum = 'of another text' where name = '0001_staging'")
+
+    result = run("--url", empty_url)
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Migration 0001_staging was edited after it had been applied: restore the file and add a new migration.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://user:hunter2@127.0.0.1/none", "not a url", "postgresql://user:hunter2%zz@127.0.0.1/none"]
+)
+def test_the_command_exits_with_1_and_a_sentence_when_the_url_is_none_of_postgres(url: str):
+    result = run("--url", url)
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "The receivables database is not named by a PostgreSQL URL: use postgresql://USER:PASSWORD@HOST:PORT/NAME.\n"
+    )
+
+
+def records_of(db: psycopg.Connection) -> list[tuple]:
+    return [
+        row
+        for table in ("peakflo.company", "mapping.record", "peakflo.customer")
+        for row in db.execute(
+            sql.SQL("select t::text from {} as t order by 1").format(sql.Identifier(*table.split(".")))
+        )
+    ]

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from include.receivables import companies
+from include.sandbox.control import SandboxControl
+from tests.airflow_client import AirflowClient
+from tests.other_process import Keys
+from tests.quick_start import connect_as_imported
+from tests.workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fixtures_local import RunningStack
+
+DAG_ID = "quickbooks_to_peakflo"
+COUNT = 50
+# Nothing of the schedule may run between the faults and the run that has to meet them.
+QUIET_SECONDS = 30
+DEADLINE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A cycle over fifty companies, three of which cannot be synced."""
+
+    run_id: str
+    started_at: datetime
+    tasks: dict[str, dict[str, Any]]
+    engineer: AirflowClient
+    db: psycopg.Connection
+
+    def logged(self, company_id: str) -> list[tuple[str, str | None, str | None]]:
+        """State, error code and error of a company's tries in this cycle."""
+        return self.db.execute(
+            "select state, error_code, error from sync.run where dag_run_id = %s and company_id = %s order by run_id",
+            [self.run_id, company_id],
+        ).fetchall()
+
+
+@pytest.fixture(scope="module")
+def cycle(running_stack: RunningStack) -> Iterator[Cycle]:
+    engineer = AirflowClient(running_stack, "engineer")
+    sandbox = SandboxControl(running_stack.sandbox_url)
+    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
+    with psycopg.connect(running_stack.database_url, autocommit=True) as db:
+        bench = Workbench(keys.access(), sandbox, db)
+        wait_for_quiet(engineer)
+        connected = connect_up_to(bench, COUNT)
+        sandbox.add_fault("500", realm=connected["broken"].realm_id)
+        sandbox.add_fault("429", realm=connected["throttled"].realm_id)
+        sandbox.revoke(connected["revoked"].realm_id)
+        sandbox.expire(connected["revoked"].realm_id)
+        started_at = datetime.now(UTC)
+        run_id = engineer.run(DAG_ID)
+        tasks = {
+            task["rendered_map_index"]: task
+            for task in engineer.tasks(DAG_ID, run_id)
+            if task["task_id"] == "sync"
+        }
+        yield Cycle(run_id, started_at, tasks, engineer, db)
+        sandbox.clear_faults()
+        db.execute(
+            "update sync.connection set status = 'paused' where company_id = any(%s)", [list(connected)]
+        )
+
+
+def connect_up_to(bench: Workbench, count: int) -> dict[str, companies.Company]:
+    """Connect companies until there are so many, three of them under names of their own."""
+    there = len(companies.list_companies(bench.db))
+    names = [
+        "broken",
+        "throttled",
+        "revoked",
+        *(f"company-{number:02}" for number in range(count - there - 3)),
+    ]
+    return {name: connect_as_imported(bench, name) for name in names}
+
+
+def wait_for_quiet(engineer: AirflowClient) -> None:
+    """Wait until no scheduled run is under way or about to begin."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not is_quiet(engineer):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+
+
+def is_quiet(engineer: AirflowClient) -> bool:
+    active = engineer.call("GET", f"dags/{DAG_ID}/dagRuns", params={"state": ["running", "queued"]}).json()
+    planned = engineer.call("GET", f"dags/{DAG_ID}").json()["next_dagrun_run_after"]
+    wait = datetime.fromisoformat(planned) - datetime.now(UTC)
+    return active["total_entries"] == 0 and wait.total_seconds() > QUIET_SECONDS
+
+
+def test_each_of_fifty_companies_has_its_own_task_in_one_cycle(cycle: Cycle):
+    assert len(cycle.tasks) == COUNT
+    assert {"demo", "broken", "throttled", "revoked", "company-00", "company-45"} <= set(cycle.tasks)
+
+
+def test_forty_seven_companies_are_fresh(cycle: Cycle):
+    fresh = cycle.db.execute(
+        "select company_id from sync.connection inner join staging.cursor using (realm_id)"
+        " group by company_id having min(changed_since) >= %s",
+        [cycle.started_at],
+    ).fetchall()
+
+    assert {company_id for (company_id,) in fresh} == set(cycle.tasks) - {"broken", "throttled", "revoked"}
+    assert len(fresh) == COUNT - 3
+
+
+def test_their_tasks_are_green_and_those_of_the_three_are_red(cycle: Cycle):
+    red = {company_id for company_id, task in cycle.tasks.items() if task["state"] == "failed"}
+    green = {company_id for company_id, task in cycle.tasks.items() if task["state"] == "success"}
+
+    assert red == {"broken", "throttled", "revoked"}
+    assert len(green) == COUNT - 3
+
+
+@pytest.mark.parametrize(
+    ("company_id", "code", "reason"),
+    [
+        ("broken", "10000", "QuickBooks has an internal error"),
+        ("throttled", "throttled", "QuickBooks asks to slow down"),
+        ("revoked", "invalid_grant", "QuickBooks no longer accepts"),
+    ],
+)
+def test_each_of_the_three_says_why_in_the_sync_log_and_in_its_tasks_log(
+    cycle: Cycle, company_id: str, code: str, reason: str
+):
+    tries = cycle.logged(company_id)
+
+    assert {(state, error_code) for state, error_code, _ in tries} == {("failed", code)}
+    assert reason in tries[-1][2]
+    assert reason in cycle.engineer.log(cycle.tasks[company_id])
+
+
+@pytest.mark.parametrize(("company_id", "tries"), [("broken", 3), ("throttled", 3), ("revoked", 1)])
+def test_what_may_pass_by_itself_is_tried_again_and_what_needs_a_person_is_not(
+    cycle: Cycle, company_id: str, tries: int
+):
+    assert cycle.tasks[company_id]["try_number"] == tries
+    assert len(cycle.logged(company_id)) == tries
+
+
+def test_each_of_the_three_is_a_problem_with_a_cure(cycle: Cycle):
+    problems = cycle.db.execute(
+        "select company_id, actor from sync.problem where direction = 'connection' and state = 'open'"
+    ).fetchall()
+
+    assert sorted(problems) == [("broken", "nobody"), ("revoked", "data engineer"), ("throttled", "nobody")]
