@@ -17,7 +17,7 @@ import requests
 
 from include.local.demo import show_first_sync
 from include.local.directory import LocalDirectory
-from include.local.environment import read_env_file
+from include.local.environment import forget_own_connections, read_env_file
 from include.local.errors import LocalError
 from include.local.files import private_directory
 from include.local.stack import LocalStack
@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     directory = LocalDirectory()
     try:
         private_directory(directory.path)
+        forget_own_connections(directory.env)
         if options.detach:
             return _start_detached(directory)
         return _start(directory, stays_quiet=options.background)

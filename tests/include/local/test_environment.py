@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -82,3 +83,20 @@ def test_the_caller_can_tune_but_not_redirect_airflow(directory, monkeypatch):
     variables = environment.build(directory, ADDRESSES)
     assert variables["AIRFLOW__CORE__PARALLELISM"] == "3"
     assert variables["AIRFLOW_HOME"] == str(directory.airflow)
+
+
+def test_connections_read_from_the_own_file_are_not_taken_for_given_ones(directory, monkeypatch):
+    variables = environment.build(directory, ADDRESSES)
+    environment.write_env_file(directory.env, variables)
+    for name in environment.CONNECTIONS:
+        monkeypatch.setenv(name, variables[name])
+    environment.forget_own_connections(directory.env)
+    assert not set(environment.CONNECTIONS) & set(os.environ)
+
+
+def test_a_connection_that_was_given_stays_given_when_it_is_read_from_the_own_file(directory, monkeypatch):
+    given = "postgresql://somebody:secret@elsewhere/receivables"
+    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", given)
+    environment.write_env_file(directory.env, environment.build(directory, ADDRESSES))
+    environment.forget_own_connections(directory.env)
+    assert os.environ["AIRFLOW_CONN_RECEIVABLES_DB"] == given
