@@ -18,6 +18,9 @@ PEAKFLO_RECEIVABLES = Asset("peakflo_receivables")
 
 # Bulk reads keep to their own pool, so that an import never takes the slots of a sync.
 IMPORT_POOL = "quickbooks_import"
+# Somebody waits for a reminder run: nothing else takes its slots, and it goes before what else is queued.
+REMINDER_POOL = "reminders"
+REMINDER_PRIORITY = 1000
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "receivables",
