@@ -52,7 +52,7 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
         return
     columns = ("entity", "read", "changed", "merged", "deleted", "calls", "seconds")
     print_table(columns, [{"entity": entity, **counts} for entity, counts in outcome.entities.items()])
-    print(f"{outcome.company_id}: {outcome.calls} metered calls, {outcome.seconds} seconds")
+    print(f"{outcome.company_id}: metered calls {outcome.calls}, seconds {outcome.seconds}")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Row]) -> None:

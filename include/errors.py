@@ -138,4 +138,4 @@ class BatchError(RetryableError):
     def __init__(self, failures: Mapping[str, Exception]) -> None:
         self.failures = dict(failures)
         reasons = "; ".join(f"{company}: {error}" for company, error in self.failures.items())
-        super().__init__(f"{len(self.failures)} companies failed: {reasons}")
+        super().__init__(f"Failed companies ({len(self.failures)}): {reasons}")

@@ -127,7 +127,7 @@ def check_none_open(db: Connection, company_id: str) -> None:
     open_problems = db.execute(load("sync/list_open_problems"), {"company_id": company_id}).fetchall()
     if open_problems:
         messages = " ".join(row[0] for row in open_problems[:5])
-        raise RecordError(f"{len(open_problems)} records did not go in. {messages}")
+        raise RecordError(f"Records that did not go in ({len(open_problems)}): {messages}")
 
 
 def _report(db: Connection, company: Company, **problem: Any) -> datetime:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -85,6 +86,7 @@ def main() -> None:
         where = (postgres.url("receivables"), sandbox.base_url, key)
         _measure("first import", jobs.import_all, where, lists_statements=options.statements)
         _measure("import, nothing changed", jobs.import_all, where, lists_statements=options.statements)
+        sandbox.advance_clock(3600)
         sandbox.events(created["realm_id"], count=sum(books.values()) // 100, seed=1)
         _measure("cycle, 1 % changed", jobs.sync, where, lists_statements=options.statements)
         _measure("idle cycle", jobs.sync, where, lists_statements=options.statements)
@@ -142,11 +144,8 @@ def _access(db_url: str, sandbox_url: str, key: str) -> Access:
 
 def _measure(name: str, job: Any, where: tuple[str, str, str], *, lists_statements: bool) -> None:
     """Run a job in a process of its own, so that its peak memory is its own."""
-    queue: multiprocessing.Queue[dict[str, Any]] = multiprocessing.get_context("spawn").Queue()
-    process = multiprocessing.get_context("spawn").Process(target=_run, args=(job, where, name, queue))
-    process.start()
-    measured = queue.get()
-    process.join()
+    with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        measured = pool.submit(_run, job, where, name).result()
     seconds = measured["seconds"]
     waiting = seconds - measured["postgres"] - measured["python"]
     shares = " / ".join(
@@ -162,22 +161,20 @@ def _measure(name: str, job: Any, where: tuple[str, str, str], *, lists_statemen
             print(f"    {spent:8.2f} s  {purpose}")
 
 
-def _run(job: Any, where: tuple[str, str, str], name: str, queue: Any) -> None:
+def _run(job: Any, where: tuple[str, str, str], name: str) -> dict[str, Any]:
     access = _access(*where)
     started, python = time.perf_counter(), time.thread_time()
     outcome = job(access, "bench", jobs.Occasion("benchmark", name))
     seconds = time.perf_counter() - started
-    queue.put(
-        {
-            "records": sum(counts["read"] for counts in outcome.entities.values()),
-            "calls": outcome.calls,
-            "seconds": seconds,
-            "postgres": TimedCursor.seconds.total(),
-            "statements": TimedCursor.seconds.most_common(8),
-            "python": time.thread_time() - python,
-            "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-    )
+    return {
+        "records": sum(counts["read"] for counts in outcome.entities.values()),
+        "calls": outcome.calls,
+        "seconds": seconds,
+        "postgres": TimedCursor.seconds.total(),
+        "statements": TimedCursor.seconds.most_common(8),
+        "python": time.thread_time() - python,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
 def _compare_with_copy(postgres: EmbeddedPostgres, realm_id: str) -> None:

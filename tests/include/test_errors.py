@@ -50,7 +50,7 @@ def test_a_throttled_error_knows_how_long_to_wait():
 def test_the_error_of_a_batch_says_of_each_company_why_it_failed():
     error = BatchError({"acme": UnreachableError("No answer.", intuit_tid="1-a"), "b": ValueError("odd")})
 
-    assert str(error) == "2 companies failed: acme: No answer. (intuit_tid 1-a); b: odd"
+    assert str(error) == "Failed companies (2): acme: No answer. (intuit_tid 1-a); b: odd"
     assert list(error.failures) == ["acme", "b"]
 
 

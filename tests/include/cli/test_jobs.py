@@ -64,7 +64,7 @@ def test_a_job_prints_a_table_for_people(cli, bench):
         "calls",
         "seconds",
     ]
-    assert answer.out.splitlines()[-1].startswith("acme: 1 metered calls, ")
+    assert answer.out.splitlines()[-1].startswith("acme: metered calls 1, ")
 
 
 def test_a_sync_of_a_company_that_was_never_read_imports_it(cli, bench):
@@ -115,7 +115,7 @@ def test_a_record_that_does_not_fit_makes_the_command_fail_after_the_others_went
     answer = cli("sync", "acme", "--json")
 
     assert answer.code == 1
-    assert answer.err == "receivables: 1 records did not go in. Invoice 99999 cannot be read.\n"
+    assert answer.err == "receivables: Records that did not go in (1): Invoice 99999 cannot be read.\n"
     assert answer.json["company_id"] == "acme"
 
 

@@ -51,7 +51,7 @@ def test_one_failing_company_does_not_stop_the_others_of_its_batch():
         jobs.run_batch(["a", "bad", "b"], job)
 
     assert sorted(done) == ["a", "b"]
-    assert str(failure.value) == "1 companies failed: bad: QuickBooks gave no answer."
+    assert str(failure.value) == "Failed companies (1): bad: QuickBooks gave no answer."
 
 
 def test_the_error_of_a_batch_names_each_company_that_failed():
