@@ -7,6 +7,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from include.errors import DeletionBrakeError
 from include.receivables import problems
 from include.receivables.locks import realm_transaction
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    import psycopg
     from psycopg import Connection
 
     from include.quickbooks.entities import Entity
@@ -88,18 +89,18 @@ def stage_records(
         counts.changed += len(new) + len(changed)
 
         def refuse(version: _Hashed, error: psycopg.Error) -> None:
+            reason = error.diag.message_primary or error
             problems.report_record(
                 db,
                 run.company,
                 entity.table,
                 version.record.qbo_id,
                 "unreadable",
-                f"QuickBooks' {entity.name} {version.record.qbo_id} cannot be stored: {error.diag.message_primary}.",
+                f"QuickBooks' {entity.name} {version.record.qbo_id} cannot be stored: {reason}.",
             )
 
-        for statement, versions in (("staging/insert_records", new), ("staging/replace_records", changed)):
-            keys = _keys(run, entity) | {"read_at": read_at}
-            without_bad_ones(db, versions, partial(_stage, db, statement, keys), refuse)
+        without_bad_ones(db, new, partial(_insert, db, run, entity, read_at), refuse)
+        without_bad_ones(db, changed, partial(_replace, db, run, entity, read_at), refuse)
 
 
 def stage_tombstones(
@@ -217,12 +218,43 @@ def _select_different(
     )
 
 
-def _stage(db: Connection, statement: str, keys: Mapping[str, object], versions: Sequence[_Hashed]) -> None:
+def _insert(db: Connection, run: Run, entity: Entity, read_at: datetime, versions: Sequence[_Hashed]) -> None:
+    whole_second = read_at.replace(microsecond=0)
+    with db.cursor() as cursor, cursor.copy(load("staging/insert_records")) as copy:
+        for version in versions:
+            record = version.record
+            copy.write_row(
+                (
+                    run.company.realm_id,
+                    entity.table,
+                    record.qbo_id,
+                    record.sync_token,
+                    # A time that lies in the future would outrank every later version.
+                    min(record.updated_at, whole_second),
+                    version.content_hash,
+                    _text(record.payload),
+                    read_at,
+                    run.run_id,
+                )
+            )
+
+
+def _text(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError as error:
+        raise psycopg.DataError(f"its text is not UTF-8 ({error.reason})") from None
+
+
+def _replace(
+    db: Connection, run: Run, entity: Entity, read_at: datetime, versions: Sequence[_Hashed]
+) -> None:
     columns = {
+        "read_at": read_at,
         "qbo_ids": [version.record.qbo_id for version in versions],
         "sync_tokens": [version.record.sync_token for version in versions],
         "updated_ats": [version.record.updated_at for version in versions],
         "hashes": [version.content_hash for version in versions],
         "payloads": [version.record.payload for version in versions],
     }
-    db.execute(load(statement), {**keys, **columns})
+    db.execute(load("staging/replace_records"), _keys(run, entity) | columns)

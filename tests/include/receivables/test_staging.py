@@ -207,3 +207,11 @@ def test_companies_do_not_see_each_others_records(bench: Workbench, run: Run):
         stage(bench.db, other, NOON + SECOND, tombstone(deleted_at=NOON))
     rows = bench.db.execute("select realm_id, deleted_at is null from staging.invoice").fetchall()
     assert dict(rows) == {run.company.realm_id: True, other.company.realm_id: False}
+
+
+def test_a_record_that_is_not_utf_8_becomes_a_problem_and_the_others_go_in(db: psycopg.Connection, run: Run):
+    broken = Record("2", 0, NOON, False, b'{"Id": "2", "text": "\xff"}')
+    stage(db, run, NOON, alive("1", text="good"), broken, alive("3", text="good"))
+    assert [row[0] for row in db.execute("select qbo_id from staging.invoice order by qbo_id")] == ["1", "3"]
+    [(code, message)] = db.execute("select code, message from sync.problem").fetchall()
+    assert (code, "not UTF-8" in message) == ("unreadable", True)
