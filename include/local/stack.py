@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from include.local.directory import LocalDirectory
 
-PORTS = {"AIRFLOW_PORT": 8080, "POSTGRES_PORT": 55432, "SANDBOX_PORT": 8081}
+# Below 32768: a port above may be the near end of anybody's connection.
+PORTS = {"AIRFLOW_PORT": 8080, "POSTGRES_PORT": 25432, "SANDBOX_PORT": 8081}
 AIRFLOW = (
     Component("api-server", "airflow", ("api-server",)),
     # Tasks' logs are read from the disk; to serve them would open a port on every network interface.
