@@ -257,6 +257,15 @@ CATALOGUE = (
         "bookkeeper",
         RejectedError,
     ),
+    # A client's users report a closed period under this code, too (python-quickbooks, issue 208).
+    KnownFault(
+        "5010",
+        "The books are closed for the record's date",
+        "reopen the period in QuickBooks, or change the date, and try again",
+        "bookkeeper",
+        RejectedError,
+        phrase="account period has closed",
+    ),
     KnownFault(
         "5010",
         "The record was changed in QuickBooks in the meantime",
@@ -310,6 +319,14 @@ CATALOGUE = (
         "bookkeeper",
         RejectedError,
         phrase="Amount applied is greater than",
+    ),
+    KnownFault(
+        "6000",
+        "More is applied to an invoice or taken from a credit than is open of it",
+        "look in QuickBooks what settled it, correct the payment in Peakflo and try again",
+        "bookkeeper",
+        RejectedError,
+        phrase="open balance",
     ),
     KnownFault(
         "6000",

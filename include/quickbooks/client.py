@@ -1,4 +1,4 @@
-"""Reads a company's books through QuickBooks Online's accounting API."""
+"""Reads and writes a company's books through QuickBooks Online's accounting API."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from include.errors import ConfigurationError, UnreachableError
+from include.errors import ConfigurationError, NotFoundError, UnreachableError
 from include.quickbooks import query, transport
 from include.quickbooks.calls import CallCounts
+from include.quickbooks.entities import PAYMENT
 from include.quickbooks.faults import TokenRejectedError, raise_for_answer, raise_for_fault
 from include.quickbooks.limits import InProcessLimiter
 from include.quickbooks.records import MalformedAnswerError, parse_changes, parse_count, parse_page
+from include.quickbooks.writing import MAX_REQUEST_ID, encode, parse_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from include.quickbooks.entities import Entity
-    from include.quickbooks.records import Changes, Page
+    from include.quickbooks.records import Changes, Page, Record
+    from include.quickbooks.writing import Written
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +83,11 @@ class Limiter(Protocol):
 
 class QuickBooksClient:
     """
-    Read one company's books.
+    Read and write one company's books.
 
     Safe to use from several threads. A read that got no answer is tried again; a refusal is not, and neither
-    is a 429, which the caller has to wait out.
+    is a 429, which the caller has to wait out. A write that got no answer is never tried again here: it may have
+    been carried out, so the caller has to find out first.
 
     :param api_url: see :data:`API_URLS`.
     :param realm_id: QuickBooks' id of the company.
@@ -174,6 +178,78 @@ class QuickBooksClient:
         """Count records; of a list, inactive ones too."""
         return self._query(query.select_count(entity, where=where), parse_count)
 
+    def read(self, entity: Entity, qbo_id: str) -> Record:
+        """
+        Read one record.
+
+        :raises NotFoundError: if QuickBooks does not have it.
+        """
+        records = self.by_ids(entity, [qbo_id]).records
+        if not records:
+            raise NotFoundError(f"QuickBooks does not have {entity.name} {qbo_id}: it may have been deleted.")
+        return records[0]
+
+    def find_payments(self, ref_num: str) -> list[Record]:
+        """Read the payments with a reference number."""
+        return self.query(PAYMENT, where=f"PaymentRefNum = {query.quote(ref_num)}").records
+
+    def create(self, entity_name: str, payload: bytes | dict[str, Any], *, request_id: str) -> Written:
+        """
+        Create a record, with one request.
+
+        :param payload: its JSON, or what :func:`include.quickbooks.writing.encode` makes JSON of.
+        :param request_id: Intuit: a repeated one is answered with the first answer, and nothing is created again.
+        :raises UnreachableError: if there was no readable answer; the record may exist.
+        :raises RecordError: if QuickBooks refuses the record.
+        """
+        return self._write(entity_name, payload, request_id=request_id)
+
+    def void_payment(self, qbo_id: str, sync_token: int, *, request_id: str) -> Written:
+        """Void a payment, unless it has another version by now. It raises what :meth:`create` does."""
+        payload = {"Id": qbo_id, "SyncToken": str(sync_token), "sparse": True}
+        options = {"operation": "update", "include": "void"}
+        return self._write("Payment", payload, request_id=request_id, options=options)
+
+    def delete(self, entity_name: str, qbo_id: str, sync_token: int, *, request_id: str) -> Written:
+        """Delete a transaction, unless it has another version by now. It raises what :meth:`create` does."""
+        payload = {"Id": qbo_id, "SyncToken": str(sync_token)}
+        options = {"operation": "delete"}
+        return self._write(
+            entity_name, payload, request_id=request_id, options=options, sync_token=sync_token
+        )
+
+    def _write(
+        self,
+        entity_name: str,
+        payload: bytes | dict[str, Any],
+        *,
+        request_id: str,
+        options: dict[str, str] | None = None,
+        sync_token: int = 0,
+    ) -> Written:
+        """
+        Write once; once more with the same request id if QuickBooks turned the first away for its access token.
+
+        :param sync_token: the version to assume when the answer names none.
+        """
+        if not 0 < len(request_id) <= MAX_REQUEST_ID:
+            raise ValueError(f"the request id {request_id!r} has not 1 to {MAX_REQUEST_ID} characters")
+        body = payload if isinstance(payload, bytes) else encode(payload)
+        params = {**(options or {}), "requestid": request_id}
+
+        def ask(token: str) -> Written:
+            response = self._send(
+                token, "write", path=entity_name.lower(), params=params, body=body, media="application/json"
+            )
+            tid = response.headers.get("intuit_tid")
+            return _parse_answer(
+                response,
+                lambda content: parse_written(content, entity_name, intuit_tid=tid, sync_token=sync_token),
+                token,
+            )
+
+        return self._with_token(ask)
+
     def _query(self, statement: str, parse: Callable[[bytes], T]) -> T:
         # Always posted: a list of ids outgrows a URL, and a body needs no escaping.
         return self._read("query", parse, body=statement)
@@ -189,7 +265,8 @@ class QuickBooksClient:
         """Ask until there is a readable answer; a read changes nothing, so asking again is safe."""
 
         def ask(token: str) -> T:
-            response = self._send(token, kind, params=params, body=body)
+            content = None if body is None else body.encode()
+            response = self._send(token, kind, path=kind, params=params, body=content)
             return _parse_answer(response, parse, token)
 
         attempts = Retrying(
@@ -218,7 +295,15 @@ class QuickBooksClient:
         return call(self._tokens.renew(token))
 
     def _send(
-        self, token: str, kind: str, *, params: dict[str, str] | None = None, body: str | None = None
+        self,
+        token: str,
+        kind: str,
+        *,
+        path: str,
+        params: dict[str, str] | None = None,
+        body: bytes | None = None,
+        # Intuit: the type of a posted statement.
+        media: str = "application/text",
     ) -> requests.Response:
         """Send one request: the only place that does."""
         with self._places:
@@ -226,20 +311,20 @@ class QuickBooksClient:
             response = self._exchange(
                 "GET" if body is None else "POST",
                 kind,
+                path,
                 params={**(params or {}), "minorversion": MINOR_VERSION},
-                data=None if body is None else body.encode(),
-                # Intuit: the type of a posted statement.
-                headers={**_HEADERS, "Content-Type": None if body is None else "application/text"},
+                data=body,
+                headers={**_HEADERS, "Content-Type": None if body is None else media},
                 auth=_Bearer(token),
             )
         raise_for_answer(response, secrets=[token])
         return response
 
-    def _exchange(self, method: str, kind: str, **request: Any) -> requests.Response:
+    def _exchange(self, method: str, kind: str, path: str, **request: Any) -> requests.Response:
         """Send a request and count it, answered or not."""
         response = None
         started = time.monotonic()
-        url = f"{self._company_url}/{kind}"
+        url = f"{self._company_url}/{path}"
         try:
             response = transport.send(self._session, method, url, timeout=self._timeout, **request)
         finally:
@@ -247,7 +332,9 @@ class QuickBooksClient:
         return response
 
     def _count(self, kind: str, response: requests.Response | None, seconds: float) -> None:
-        self.calls.add(kind, is_metered=response is not None and response.ok, seconds=seconds)
+        # Intuit: writes are free.
+        is_metered = kind != "write" and response is not None and response.ok
+        self.calls.add(kind, is_metered=is_metered, seconds=seconds)
         log.debug(
             "QuickBooks %s: realm %s, status %s, %d ms, intuit_tid %s",
             kind,

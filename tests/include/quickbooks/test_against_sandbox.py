@@ -420,3 +420,59 @@ def test_an_outage_of_the_token_endpoint_leaves_the_refresh_token_good(books, ap
     with pytest.raises(error):
         app.refresh(books.tokens.refresh_token)
     assert app.refresh(books.tokens.refresh_token).access_token
+
+
+def payment_of(customer: str, amount: str, ref_num: str) -> dict[str, Any]:
+    return {"CustomerRef": {"value": customer}, "TotalAmt": Decimal(amount), "PaymentRefNum": ref_num}
+
+
+def test_a_payment_is_created_once_however_often_it_is_sent(books):
+    customer = min(books.live(CUSTOMER))
+    payload = payment_of(customer, "25.10", "PF-ONCE")
+
+    first, second = (books.client.create("Payment", payload, request_id="pf-p-1") for _ in range(2))
+    third = books.client.create("Payment", payload, request_id="pf-p-1-g1")
+
+    assert first.qbo_id == second.qbo_id != third.qbo_id
+    assert json.loads(first.payload) == books.live(PAYMENT)[first.qbo_id]
+    found = books.client.find_payments("PF-ONCE")
+    assert sorted(record.qbo_id for record in found) == sorted([first.qbo_id, third.qbo_id])
+    assert books.client.read(PAYMENT, first.qbo_id).sync_token == first.sync_token
+
+
+def test_an_answer_that_is_lost_leaves_one_payment_that_can_be_found(books):
+    books.fail("lost_answer", path="payment", count=1)
+
+    with pytest.raises(errors.UnreachableError):
+        books.client.create(
+            "Payment", payment_of(min(books.live(CUSTOMER)), "9", "PF-LOST"), request_id="pf-p-2"
+        )
+
+    (found,) = books.client.find_payments("PF-LOST")
+    assert payload(found)["TotalAmt"] == 9
+
+
+def test_a_payment_is_voided_unless_it_changed_meanwhile(books):
+    created = books.client.create(
+        "Payment", payment_of(min(books.live(CUSTOMER)), "9", "PF-VOID"), request_id="pf-p-3"
+    )
+
+    with pytest.raises(errors.RejectedError, match="changed in QuickBooks"):
+        books.client.void_payment(created.qbo_id, created.sync_token + 7, request_id="pf-pv-3")
+    voided = books.client.void_payment(created.qbo_id, created.sync_token, request_id="pf-pv-3-g1")
+
+    assert voided.sync_token > created.sync_token
+    assert json.loads(voided.payload)["TotalAmt"] == 0
+    assert books.live(PAYMENT)[created.qbo_id]["PrivateNote"].startswith("Voided")
+
+
+def test_a_deleted_payment_is_gone(books):
+    created = books.client.create(
+        "Payment", payment_of(min(books.live(CUSTOMER)), "9", "PF-GONE"), request_id="pf-p-4"
+    )
+
+    books.client.delete("Payment", created.qbo_id, created.sync_token, request_id="pf-pv-4")
+
+    assert created.qbo_id in books.deleted(PAYMENT)
+    with pytest.raises(errors.NotFoundError):
+        books.client.read(PAYMENT, created.qbo_id)

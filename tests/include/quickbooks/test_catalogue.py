@@ -49,6 +49,11 @@ KNOWN = [
         "Stale Object Error : You and root were working on this at the same time.",
         errors.RejectedError,
     ),
+    (
+        "5010",
+        "The account period has closed and the account books cannot be updated through the QBO Services API.",
+        errors.RejectedError,
+    ),
     ("5020", "Permission Denied Error", errors.RejectedError),
     ("5030", "Feature Not Supported Error", errors.RejectedError),
     ("6000", "A business validation error has occurred while processing your request", errors.RejectedError),
@@ -60,6 +65,11 @@ KNOWN = [
     ),
     ("6000", "You need to select a different type of account for this transaction.", errors.RejectedError),
     ("6000", "Amount applied is greater than payment or refund amount.", errors.RejectedError),
+    (
+        "6000",
+        "The amount applied cannot be more than the open balance of the transaction.",
+        errors.RejectedError,
+    ),
     ("6000", "You cannot enter more than 50 characters in the request_id field", errors.RejectedError),
     ("6000", "Fill out at least two detail lines to continue.", errors.RejectedError),
     (
