@@ -53,10 +53,10 @@ if TYPE_CHECKING:
         "accept_deletions": Param(
             [],
             type="array",
+            # The examples belong to the items: those of a list, Airflow's form shows as the only choice.
             items=COMPANY_ID_SCHEMA,
             title="Believe deletions of",
             description="Companies whose deletions are right however many they are; see the deletion brake.",
-            examples=[["demo"]],
         )
     },
     doc_md=__doc__,

@@ -44,11 +44,10 @@ GROUPS = ["accounts", "taxes", "terms", "company"]
         "groups": Param(
             GROUPS,
             type="array",
-            items={"type": "string", "enum": GROUPS},
+            items={"type": "string", "enum": GROUPS, "examples": GROUPS},
             minItems=1,
             title="What to refresh",
             description="Any of accounts, taxes, terms, company.",
-            examples=[["accounts"], ["taxes"]],
         ),
     },
     doc_md=__doc__,

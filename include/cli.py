@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from include.cli_delivery import add_delivery_commands
 from include.cli_output import print_companies, print_company, print_outcome
+from include.cli_payments import add_account_mapping_commands
 from include.errors import ChangesExpiredError, ReceivablesError
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("company_id", metavar="COMPANY")
     merge.add_argument("--json", action="store_true", help="for programs")
     merge.set_defaults(command=_merge)
+    add_account_mapping_commands(commands)
+    add_delivery_commands(commands)
     db_url = commands.add_parser("db-url", help="print the URL of the receivables database")
     db_url.set_defaults(command=_db_url)
     return parser

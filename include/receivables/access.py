@@ -10,10 +10,11 @@ from include.quickbooks.client import QuickBooksClient
 from include.receivables.companies import Company, get_connected_company
 from include.receivables.pace import SharedPace
 from include.receivables.side_connection import SideConnection
-from include.receivables.tokens import CompanyTokens, TokenCipher
+from include.receivables.tokens import MARGIN, CompanyTokens, TokenCipher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import timedelta
 
     from psycopg import Connection
 
@@ -60,12 +61,32 @@ class Access:
         try:
             with self.connect() as db:
                 company = get_connected_company(db, company_id)
-                with QuickBooksClient(
-                    api_url=self.api_url,
-                    realm_id=company.realm_id,
-                    tokens=CompanyTokens(company_id, side=side, app=self.app, cipher=self.cipher),
-                    limiter=SharedPace(company.realm_id, side=side),
-                ) as quickbooks:
+                with self.client(company, side) as quickbooks:
                     yield Books(db, company, quickbooks)
         finally:
             side.close()
+
+    def client(
+        self,
+        company: Company,
+        side: SideConnection,
+        *,
+        connect_timeout: float = 3.05,
+        read_timeout: float = 60.0,
+        token_margin: timedelta = MARGIN,
+    ) -> QuickBooksClient:
+        """
+        Return a client for a company, to be closed before its side connection.
+
+        :param token_margin: an access token with less than this left is renewed before it is used.
+        """
+        return QuickBooksClient(
+            api_url=self.api_url,
+            realm_id=company.realm_id,
+            tokens=CompanyTokens(
+                company.company_id, side=side, app=self.app, cipher=self.cipher, margin=token_margin
+            ),
+            limiter=SharedPace(company.realm_id, side=side),
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+        )

@@ -30,12 +30,14 @@ class Merge:
     :param statement: merges records and returns which it could, and how many it changed and deleted.
     :param mapped_as: the mapping table, when the entity has an identity in Peakflo.
     :param details: statements for the records' own parts, such as an invoice's lines.
+    :param recognise: maps what Peakflo itself sent to QuickBooks, before the rest is given new ids.
     """
 
     entity: str
     statement: str
     mapped_as: str = ""
     details: tuple[str, ...] = ()
+    recognise: str = ""
 
 
 # In this order, a record meets what it points at: payment terms before customers, customers before invoices.
@@ -68,7 +70,12 @@ MERGES = (
         "payment",
         "peakflo/merge_payments",
         mapped_as="payment",
-        details=("peakflo/merge_payment_allocations", "peakflo/delete_payment_allocations"),
+        details=(
+            "peakflo/merge_payment_allocations",
+            "peakflo/delete_payment_allocations",
+            "outbox/report_changes",
+        ),
+        recognise="mapping/map_own_payments",
     ),
 )
 
@@ -91,6 +98,8 @@ def _merge_entity(db: Connection, run: Run, merge: Merge) -> None:
     if not waiting:
         return
     with run.timing(merge.entity):
+        if merge.recognise:
+            db.execute(load(merge.recognise), keys | {"qbo_ids": waiting})
         if merge.mapped_as:
             # All of them before the first is merged: a customer may come before its parent.
             db.execute(load("mapping/map_records"), keys | {"mapped_as": merge.mapped_as, "qbo_ids": waiting})

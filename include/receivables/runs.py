@@ -119,6 +119,30 @@ def company_run(
         problems.resolve_failures(db, company)
 
 
+def start_beside(
+    db: Connection, company: Company, *, dag_id: str, dag_run_id: str, try_number: int = 1
+) -> Run:
+    """Begin a run in the log that does not hold the company: a sync may be at work at the same time."""
+    return _insert(db, "reminders/start_run", company, dag_id, dag_run_id, try_number)
+
+
+def end_beside(
+    db: Connection, run: Run, calls: CallCounts, error: BaseException | None, *, is_news: bool = True
+) -> None:
+    """
+    End such a run in the log, with the reason if it failed.
+
+    :param is_news: whether a failure becomes a problem of the company; what is known already does not.
+    """
+    if error is None:
+        _end(db, run, calls, state="success")
+        problems.resolve_failures(db, run.company)
+    elif is_news:
+        _end_failed(db, run, calls, error)
+    else:
+        _end(db, run, calls, state="failed", error=error)
+
+
 def has_succeeded(db: Connection, company: Company, *, dag_id: str, dag_run_id: str) -> bool:
     """Tell whether an earlier try of a DAG run already went through for the company."""
     keys = {"dag_id": dag_id, "dag_run_id": dag_run_id, "company_id": company.company_id}
@@ -127,14 +151,20 @@ def has_succeeded(db: Connection, company: Company, *, dag_id: str, dag_run_id: 
 
 
 def _start(db: Connection, company: Company, dag_id: str, dag_run_id: str, try_number: int) -> Run:
+    run = _insert(db, "sync/start_run", company, dag_id, dag_run_id, try_number)
+    db.execute(load("sync/end_killed_runs"), {"company_id": company.company_id, "run_id": run.run_id})
+    return run
+
+
+def _insert(
+    db: Connection, statement: str, company: Company, dag_id: str, dag_run_id: str, try_number: int
+) -> Run:
     keys = {"company_id": company.company_id, "realm_id": company.realm_id}
     started = keys | {"dag_id": dag_id, "dag_run_id": dag_run_id, "try_number": try_number}
-    row = db.execute(load("sync/start_run"), started).fetchone()
+    row = db.execute(load(statement), started).fetchone()
     if row is None:
         raise LookupError("the run was not recorded")
-    run = Run(row[0], company)
-    db.execute(load("sync/end_killed_runs"), keys | {"run_id": run.run_id})
-    return run
+    return Run(row[0], company)
 
 
 def _try_to_end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
@@ -182,6 +212,6 @@ def _end(
         db.execute(load("sync/end_run"), ended)
         db.execute(load("sync/count_calls"), ledger)
     logger.info(
-        "Run %d ends in %s: company %s, %d metered calls, %s.",
+        "Run %d ends in %s: company %s, metered calls %d, %s.",
         run.run_id, state, run.company.company_id, calls.metered, run.summary(),
     )  # fmt: skip

@@ -98,13 +98,23 @@ class CompanyTokens:
 
     :param company_id: Peakflo's id of the company.
     :param side: a connection of its own, never inside a transaction of the sync.
+    :param margin: an access token with less than this left is renewed before it is used.
     """
 
-    def __init__(self, company_id: str, *, side: SideConnection, app: OAuthApp, cipher: TokenCipher) -> None:
+    def __init__(
+        self,
+        company_id: str,
+        *,
+        side: SideConnection,
+        app: OAuthApp,
+        cipher: TokenCipher,
+        margin: timedelta = MARGIN,
+    ) -> None:
         self._company_id = company_id
         self._side = side
         self._app = app
         self._cipher = cipher
+        self._margin = margin
         self._token = ""
         self._trusted_until = 0.0
 
@@ -160,7 +170,7 @@ class CompanyTokens:
         return tokens.access_token
 
     def _read(self, db: Connection, statement: str) -> _StoredTokens:
-        keys = {"company_id": self._company_id, "margin": MARGIN}
+        keys = {"company_id": self._company_id, "margin": self._margin}
         with db.cursor(row_factory=class_row(_StoredTokens)) as cursor:
             row = cursor.execute(load(statement), keys).fetchone()
         if row is None or row.refresh_token is None:

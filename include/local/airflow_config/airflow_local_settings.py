@@ -15,6 +15,7 @@ MODULES = (
     "airflow.providers.standard.decorators.python",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
+    "limits.strategies",
     "requests",
 )
 

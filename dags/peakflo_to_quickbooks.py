@@ -1,0 +1,108 @@
+"""
+### Peakflo → QuickBooks, within seconds of a payment
+
+Brings the payments that Peakflo took to QuickBooks, each exactly once: `outbox.delivery` → Payment and, where there is
+a fee, withholding tax or rounding, the JournalEntry that it links. A payment is queued in the transaction that settles
+it; the database then wakes this DAG, which also runs every 5 minutes for what waits.
+
+**Tasks.** `plan` lists the connected companies that have something due; `deliver` works for one company each (beyond 50
+companies they share tasks).
+
+**Cost.** Nothing: Intuit does not meter writes. A lost answer costs one metered read, to find out what became of it.
+
+**What is not delivered** says why in `outbox.delivery` (`bin/receivables delivery list COMPANY`).
+
+* *held*: goes by itself once the cause is gone: two-way sync off, an account not mapped, books closed, an invoice that
+  QuickBooks does not have yet.
+* *rejected*: QuickBooks refused it, or it cannot be right. Do what the problem says, then
+  `bin/receivables delivery retry COMPANY DELIVERY`, or `ignore` it.
+* *unknown*: the answer was lost. It is searched for, adopted if found, and else sent again under the same request id.
+* *possible_orphan*: as before, but for more than 12 hours. Look into QuickBooks: `retry` if it is not there, else
+  `ignore`.
+
+**When a task fails** its log says which company and why, as do `sync.run` and `sync.problem`. The other companies are
+not affected.
+
+Any run may be cleared, repeated or killed at any time: what was being sent is looked for before it is sent again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    DeltaTriggerTimetable,
+    Param,
+    dag,
+    get_current_context,
+    task,
+)
+
+from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, refuse_unknown, skip_if_busy
+from include.triggers.outbox import OutboxTrigger
+
+DELIVERY_POOL = "quickbooks_delivery"
+# A task that is stopped would leave a request undecided: it ends by itself well before.
+LONGEST = timedelta(minutes=3)
+PEAKFLO_PAYMENTS = Asset(
+    "peakflo_payments", watchers=[AssetWatcher(name="payment_queued", trigger=OutboxTrigger())]
+)
+
+
+@dag(
+    schedule=AssetOrTimeSchedule(
+        timetable=DeltaTriggerTimetable(timedelta(minutes=5)), assets=[PEAKFLO_PAYMENTS]
+    ),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=10),
+    default_args=DEFAULT_ARGS,
+    params={
+        "companies": Param(
+            [],
+            type="array",
+            items=COMPANY_ID_SCHEMA,
+            title="Only for",
+            description="Companies to deliver for; without any, all that have something due.",
+            examples=[["demo"]],
+        )
+    },
+    doc_md=__doc__,
+    tags=["receivables", "quickbooks"],
+)
+def peakflo_to_quickbooks() -> None:
+    @task(pool=DELIVERY_POOL)
+    def plan() -> list[list[str]]:
+        """Deal the companies that have something due to tasks."""
+        from include.hooks.receivables_db import ReceivablesDbHook
+        from include.receivables import delivery_jobs, outbox
+
+        context = get_current_context()
+        refuse_unknown(context["dag_run"].conf, context["dag"].params)
+        chosen = context["params"]["companies"]
+        with ReceivablesDbHook().get_conn() as db:
+            due = outbox.list_due_companies(db)
+        return delivery_jobs.deal([company_id for company_id in due if company_id in (chosen or due)])
+
+    @task(pool=DELIVERY_POOL, map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}")
+    def deliver(batch: list[str]) -> dict[str, Any]:
+        """Deliver the payments of one batch of companies."""
+        from include.hooks.access import get_access
+        from include.receivables import delivery_jobs, jobs
+
+        access = get_access()
+        occasion = jobs.Occasion.of(get_current_context())
+        outcomes = jobs.run_batch(
+            batch, lambda company_id: delivery_jobs.push(access, company_id, occasion, longest=LONGEST)
+        )
+        skip_if_busy(outcomes)
+        return jobs.summarize(outcomes)
+
+    deliver.expand(batch=plan())
+
+
+peakflo_to_quickbooks()

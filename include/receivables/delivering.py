@@ -1,0 +1,148 @@
+"""Outbox → QuickBooks: a company's payments, each delivered exactly once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from include.errors import ReceivablesError
+from include.receivables import outbox, payloads, preflight, voiding
+from include.receivables.outbox import UNDECIDED, WAITING
+from include.receivables.resolving import resolve
+from include.receivables.sending import Intent, Work, intend, reject, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from include.receivables.outbox import Delivery
+    from include.receivables.payloads import OutgoingPayment
+
+logger = logging.getLogger(__name__)
+
+CORRECT_AND_RETRY = "Correct it in Peakflo or in QuickBooks, then retry the delivery."
+
+
+def deliver_company(work: Work) -> None:
+    """
+    Deliver all that is due: what is undecided first, then what was never sent, the oldest first.
+
+    The caller holds the company's deliveries, see :func:`include.receivables.outbox.delivery_lock`.
+
+    :raises ReceivablesError: when QuickBooks does not take requests at all; the rest stays as it is.
+    """
+    may_send = outbox.is_auto_sync(work.db, work.company)
+    for delivery_id in outbox.list_in_states(work.db, work.company, UNDECIDED):
+        if work.is_time_up:
+            return
+        _without_harm(work, delivery_id, lambda each: resolve(work, each, may_send=may_send))
+    tried: set[int] = set()
+    while due := [each for each in _list_waiting(work) if each not in tried]:
+        for delivery_id in due:
+            if work.is_time_up:
+                outbox.wake(work.db, work.company)
+                return
+            tried.add(delivery_id)
+            work.run.counts["payment"].read += 1
+            _without_harm(work, delivery_id, lambda each: deliver(work, each))
+
+
+def deliver(work: Work, delivery_id: int) -> None:
+    """Deliver a payment with what it links, or undo one, as far as it can be done now."""
+    while (intent := prepare(work, delivery_id)) is not None:
+        if not send(work, intent):
+            delivery_id = intent.delivery.delivery_id
+            break
+    resolve(work, delivery_id, may_send=False)
+
+
+def prepare(work: Work, delivery_id: int) -> Intent | None:
+    """
+    Decide what to send next for a delivery, and commit to it.
+
+    :return: what to send, or nothing: it is delivered, or the delivery says why not.
+    """
+    current = voiding.read_entry(work, delivery_id)
+    with work.db.transaction():
+        delivery = outbox.lock(work.db, delivery_id)
+        if delivery.state not in WAITING:
+            return None
+        if delivery.operation == "void":
+            return voiding.prepare(work, delivery, current)
+        if outbox.find_in_quickbooks(work.db, delivery) is not None:
+            outbox.set_state(work.db, delivery, "unknown", "recognised", "The sync met it in QuickBooks.")
+            return None
+        match preflight.check(work.db, work.company, delivery):
+            case preflight.Ready(outgoing):
+                return _prepare_leg(work, delivery, outgoing)
+            case preflight.Held(code, sentence):
+                outbox.set_state(work.db, delivery, "held", code, sentence)
+            case preflight.Refused(code, sentence):
+                reject(work, delivery, code, sentence, cure=CORRECT_AND_RETRY, actor="bookkeeper")
+    return None
+
+
+def _without_harm(work: Work, delivery_id: int, step: Callable[[int], None]) -> None:
+    """Work on one delivery so that one that nobody foresaw does not stop the others."""
+    try:
+        step(delivery_id)
+    except (ReceivablesError, psycopg.OperationalError):
+        raise
+    except Exception as error:
+        logger.exception("Delivery %d failed.", delivery_id)
+        _set_aside(work, delivery_id, error)
+
+
+def _set_aside(work: Work, delivery_id: int, error: Exception) -> None:
+    """Report an unforeseen failure; one in mid-air stays as it is, and is resolved by the next run."""
+    code = type(error).__name__
+    message = (
+        f"The payment cannot be delivered because of a fault of this program ({code}: see the task's log)."
+    )
+    with work.db.transaction():
+        delivery = outbox.lock(work.db, delivery_id)
+        if delivery.state in WAITING:
+            outbox.set_state(work.db, delivery, "rejected", code, message)
+        cure = "Report it as a fault of this program; once that is mended, retry the delivery."
+        outbox.report(work.db, delivery, code=code, message=message, cure=cure, actor="data engineer")
+
+
+def _list_waiting(work: Work) -> list[int]:
+    return outbox.list_in_states(work.db, work.company, WAITING)
+
+
+def _prepare_leg(work: Work, delivery: Delivery, outgoing: OutgoingPayment) -> Intent | None:
+    """Commit to the journal entry that the payment links, and once that is delivered to the payment."""
+    entry = None
+    if payloads.needs_adjustment(outgoing):
+        adjustment = outbox.add_leg(work.db, delivery, "adjustment")
+        payload = payloads.encode(payloads.adjustment(outgoing))
+        if adjustment.state in ("queued", "withdrawn"):
+            return intend(work, adjustment, payload)
+        if not _is_settled(work, delivery, adjustment, payload):
+            return None
+        entry = payloads.linked_entry(outgoing, (adjustment.response or "").encode())
+    return intend(work, delivery, payloads.encode(payloads.payment(outgoing, entry)))
+
+
+def _is_settled(work: Work, delivery: Delivery, adjustment: Delivery, payload: bytes) -> bool:
+    """Tell whether the journal entry is in QuickBooks, and is still the one that the payment needs."""
+    if adjustment.state != "delivered":
+        reason = (
+            f"The journal entry for its fee, taxes or rounding is {adjustment.state} (delivery "
+            f"{adjustment.delivery_id}): the payment follows once that is delivered."
+        )
+        outbox.set_state(work.db, delivery, "held", f"adjustment_{adjustment.state}", reason)
+        return False
+    if outbox.parse(adjustment.payload) != outbox.parse(payload):
+        reject(
+            work,
+            delivery,
+            "adjustment_outdated",
+            "Its fee, taxes or rounding were changed after their journal entry had gone to QuickBooks.",
+            cure="Change them back and retry the delivery, or cancel the payment in Peakflo and enter it again.",
+            actor="bookkeeper",
+        )
+        return False
+    return True

@@ -1,0 +1,162 @@
+"""Finds out what became of requests whose answer was lost; none is repeated blindly."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from include.errors import ReceivablesError
+from include.quickbooks import query
+from include.quickbooks.entities import JOURNAL_ENTRY, PAYMENT
+from include.receivables import outbox, payloads, voiding
+from include.receivables.outbox import UNDECIDED
+from include.receivables.sending import ENTITIES, Work, intend, record_delivered, send
+from include.sql import load
+
+if TYPE_CHECKING:
+    from include.quickbooks.entities import Entity
+    from include.receivables.outbox import Delivery
+
+logger = logging.getLogger(__name__)
+
+# A record, its version and its JSON.
+Found = tuple[str, int, bytes]
+
+
+def resolve(work: Work, delivery_id: int, *, may_send: bool) -> None:
+    """
+    Decide what became of a delivery that was sent, if that can be told.
+
+    What QuickBooks has of it is adopted. If it has nothing, the same request is sent again while QuickBooks still
+    recognises its id; after that a person decides.
+
+    :param may_send: false to look only.
+    """
+    delivery = outbox.lock(work.db, delivery_id)
+    if delivery.state not in UNDECIDED:
+        return
+    if delivery.operation == "void":
+        voiding.resolve(work, delivery, may_send=may_send)
+        return
+    found = search(work, delivery)
+    if found:
+        _adopt(work, delivery, found)
+    elif not _is_settled(work, delivery):
+        _wait(work, delivery)
+    elif _is_past_replay(work, delivery):
+        _give_up(work, delivery)
+    elif may_send:
+        _repeat(work, delivery)
+    else:
+        _wait(work, delivery)
+
+
+def search(work: Work, delivery: Delivery) -> list[Found]:
+    """Look for what a delivery made in QuickBooks: first among what is staged, then by asking."""
+    attempt_id = outbox.start_search(work.db, delivery, run_id=work.run.run_id)
+    try:
+        found = _find(work, delivery)
+    except ReceivablesError as error:
+        outbox.end_attempt(
+            work.db,
+            attempt_id,
+            "unknown",
+            intuit_tid=error.intuit_tid,
+            error=f"{type(error).__name__}: {error}",
+        )
+        raise
+    outbox.end_attempt(work.db, attempt_id, "found" if found else "not_found")
+    return found
+
+
+def _find(work: Work, delivery: Delivery) -> list[Found]:
+    reference = payloads.reference_number(delivery.payment_id)
+    if delivery.leg == "adjustment":
+        return _ask(work, JOURNAL_ENTRY, f"DocNumber = {query.quote(reference)}")
+    staged = _find_mapped(work, delivery) or _find_staged(work, delivery, reference)
+    return staged or _ask(work, PAYMENT, f"PaymentRefNum = {query.quote(reference)}")
+
+
+def _find_mapped(work: Work, delivery: Delivery) -> list[Found]:
+    """Find what the sync recognised as this payment, whatever was made of its reference since."""
+    qbo_id = outbox.find_in_quickbooks(work.db, delivery)
+    keys = {"realm_id": delivery.realm_id, "entity": "payment", "qbo_id": qbo_id}
+    rows = work.db.execute(load("staging/read_record"), keys).fetchall()
+    return [(str(qbo_id), sync_token, payload.encode()) for sync_token, _, payload in rows]
+
+
+def _find_staged(work: Work, delivery: Delivery, ref_num: str) -> list[Found]:
+    keys = {
+        "realm_id": delivery.realm_id,
+        "ref_num": ref_num,
+        # Also what a clock behind ours stamped.
+        "since": delivery.queued_at - work.replay_window,
+    }
+    rows = work.db.execute(load("outbox/find_staged"), keys).fetchall()
+    return [(qbo_id, sync_token, payload.encode()) for qbo_id, sync_token, payload in rows]
+
+
+def _ask(work: Work, entity: Entity, where: str) -> list[Found]:
+    records = work.quickbooks.query(entity, where=where).records
+    return [(record.qbo_id, record.sync_token, record.payload) for record in records]
+
+
+def _adopt(work: Work, delivery: Delivery, found: list[Found]) -> None:
+    if len(found) > 1:
+        _report_orphan(
+            work,
+            delivery,
+            "several_found",
+            f"QuickBooks has several of it ({', '.join(qbo_id for qbo_id, _, _ in found)}), so none was chosen.",
+            "Delete all but one in QuickBooks, then retry the delivery.",
+        )
+        return
+    [(qbo_id, sync_token, payload)] = found
+    with work.db.transaction():
+        record_delivered(work, delivery, qbo_id, sync_token, payload)
+
+
+def _repeat(work: Work, delivery: Delivery) -> None:
+    """Send the same request again; a refusal of it does not say that the first one was refused."""
+    with work.db.transaction():
+        intent = intend(work, delivery, (delivery.payload or "").encode())
+    if send(work, intent):
+        return
+    after = outbox.lock(work.db, delivery.delivery_id)
+    if after.state == "rejected" and (found := search(work, after)):
+        _adopt(work, after, found)
+
+
+def _is_settled(work: Work, delivery: Delivery) -> bool:
+    return delivery.sent_at is None or delivery.read_at - delivery.sent_at >= work.settled_after
+
+
+def _is_past_replay(work: Work, delivery: Delivery) -> bool:
+    return delivery.first_sent_at is None or delivery.read_at - delivery.first_sent_at >= work.replay_window
+
+
+def _wait(work: Work, delivery: Delivery) -> None:
+    outbox.set_state(work.db, delivery, "unknown", "no_answer", delivery.reason or _no_answer(delivery))
+
+
+def _give_up(work: Work, delivery: Delivery) -> None:
+    _report_orphan(
+        work,
+        delivery,
+        "possible_orphan",
+        f"{_no_answer(delivery)} It was not found there, and QuickBooks no longer recognises the request.",
+        "Look for it in QuickBooks: retry the delivery if it is not there, else ignore the delivery.",
+    )
+
+
+def _report_orphan(work: Work, delivery: Delivery, code: str, message: str, cure: str) -> None:
+    with work.db.transaction():
+        outbox.set_state(work.db, delivery, "possible_orphan", code, message)
+        outbox.report(work.db, delivery, code=code, message=message, cure=cure, actor="bookkeeper")
+
+
+def _no_answer(delivery: Delivery) -> str:
+    sent_at = delivery.sent_at or delivery.first_sent_at or delivery.queued_at
+    return (
+        f"QuickBooks' answer to the {ENTITIES[delivery.leg]} sent at {sent_at:%Y-%m-%d %H:%M} UTC was lost."
+    )

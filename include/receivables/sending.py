@@ -1,0 +1,219 @@
+"""One request to QuickBooks on behalf of a delivery, and the record of what came of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from include.errors import FatalError, ReceivablesError, RecordError, RetryableError, ThrottledError
+from include.quickbooks.catalogue import find as find_fault
+from include.receivables import outbox
+from include.receivables.answers import differences
+from include.sql import load
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from include.quickbooks.client import QuickBooksClient
+    from include.quickbooks.writing import Written
+    from include.receivables.companies import Company
+    from include.receivables.outbox import Delivery
+    from include.receivables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+# Intuit keeps silent about how long a request id is remembered; 24 hours were relied upon, half of that is sure.
+REPLAY_WINDOW = timedelta(hours=12)
+# A request whose answer was lost may still be at work: it is not repeated before the client would have given up.
+SETTLED_AFTER = timedelta(minutes=2)
+
+ENTITIES = {"payment": "Payment", "adjustment": "JournalEntry"}
+STALE = "5010"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """
+    What it takes to deliver a company's payments.
+
+    :param db: in autocommit mode; no transaction is open while QuickBooks is asked.
+    :param replay_window: for how long QuickBooks recognises a repeated request id.
+    :param settled_after: how long after a request its effect can be seen, if it has one.
+    :param stop_at: when to begin no further delivery, by the monotonic clock.
+    """
+
+    db: Connection
+    quickbooks: QuickBooksClient
+    run: Run
+    replay_window: timedelta = REPLAY_WINDOW
+    settled_after: timedelta = SETTLED_AFTER
+    stop_at: float | None = None
+
+    @property
+    def is_time_up(self) -> bool:
+        """Whether no further delivery should be begun."""
+        return self.stop_at is not None and time.monotonic() >= self.stop_at
+
+    @property
+    def company(self) -> Company:
+        """The company."""
+        return self.run.company
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """
+    A request that has been committed to.
+
+    :param delivery: in the state that it had before.
+    :param payload: the bytes to send.
+    """
+
+    delivery: Delivery
+    payload: bytes
+    attempt_id: int
+
+
+def intend(work: Work, delivery: Delivery, payload: bytes) -> Intent:
+    """Commit to a request, in the caller's transaction."""
+    attempt_id = outbox.intend(work.db, delivery, payload, run_id=work.run.run_id)
+    return Intent(replace(delivery, payload=payload.decode()), payload, attempt_id)
+
+
+def send(work: Work, intent: Intent) -> bool:
+    """
+    Send a request that has been committed to, and record what came of it.
+
+    :return: whether it was delivered; if not, it was refused, or nobody knows.
+    :raises ThrottledError: when QuickBooks turned it away, and would turn away the next one.
+    :raises FatalError: likewise, when a person has to act first.
+    """
+    work.run.counts[intent.delivery.leg].changed += 1
+    try:
+        written = _request(work.quickbooks, intent)
+    except RecordError as error:
+        _record_refusal(work, intent, error)
+        return False
+    except (ThrottledError, FatalError) as error:
+        _record_not_admitted(work, intent, error)
+        raise
+    except RetryableError as error:
+        _record_unknown(work, intent, error)
+        return False
+    with work.db.transaction():
+        record_delivered(work, intent.delivery, written.qbo_id, written.sync_token, written.payload)
+        outbox.end_attempt(work.db, intent.attempt_id, "delivered", intuit_tid=written.intuit_tid)
+    return True
+
+
+def _request(quickbooks: QuickBooksClient, intent: Intent) -> Written:
+    delivery = intent.delivery
+    entity, request_id = ENTITIES[delivery.leg], delivery.request_id
+    if delivery.operation == "create":
+        return quickbooks.create(entity, intent.payload, request_id=request_id)
+    key = outbox.parse(intent.payload)
+    qbo_id, sync_token = str(key["Id"]), int(key["SyncToken"])
+    if delivery.leg == "payment":
+        return quickbooks.void_payment(qbo_id, sync_token, request_id=request_id)
+    return quickbooks.delete(entity, qbo_id, sync_token, request_id=request_id)
+
+
+def record_delivered(work: Work, delivery: Delivery, qbo_id: str, sync_token: int, answer: bytes) -> None:
+    """Record what QuickBooks made of a delivery, in the caller's transaction, and whether it is what was asked for."""
+    outbox.mark_delivered(work.db, delivery, qbo_id=qbo_id, sync_token=sync_token, response=answer)
+    outbox.close_problems(work.db, delivery)
+    work.run.counts[delivery.leg].merged += 1
+    logger.info(
+        "%s %s of payment %s is delivered: QuickBooks' %s %s.",
+        delivery.leg.capitalize(), delivery.operation, delivery.payment_id, ENTITIES[delivery.leg], qbo_id,
+    )  # fmt: skip
+    wrong = differences(delivery, outbox.parse(answer))
+    if wrong:
+        outbox.report(
+            work.db,
+            delivery,
+            code="answer_differs",
+            message=f"QuickBooks took {ENTITIES[delivery.leg]} {qbo_id}, but not as it was sent: {wrong}.",
+            cure="Compare it with the payment in Peakflo, and correct it in QuickBooks.",
+            actor="bookkeeper",
+        )
+    if (delivery.leg, delivery.operation) == ("payment", "create"):
+        _check_single(work, delivery, qbo_id)
+        # It may have been edited, voided or deleted before its answer was recorded.
+        work.db.execute(
+            load("outbox/report_changes"),
+            {"company_id": delivery.company_id, "realm_id": delivery.realm_id, "resolved": [qbo_id]},
+        )
+
+
+def _check_single(work: Work, delivery: Delivery, qbo_id: str) -> None:
+    """Report a payment that QuickBooks has twice: another of it was recognised before."""
+    known = outbox.find_in_quickbooks(work.db, delivery)
+    if known is not None and known != qbo_id:
+        outbox.report(
+            work.db,
+            delivery,
+            code="twice_in_quickbooks",
+            message=f"Peakflo's payment is in QuickBooks twice, as Payment {known} and {qbo_id}.",
+            cure="Delete one of the two in QuickBooks.",
+            actor="bookkeeper",
+        )
+
+
+def reject(work: Work, delivery: Delivery, code: str, message: str, *, cure: str, actor: str) -> None:
+    """Set a delivery aside until a person has acted, in the caller's transaction."""
+    outbox.set_state(work.db, delivery, "rejected", code, message)
+    outbox.report(work.db, delivery, code=code, message=message, cure=cure, actor=actor)
+
+
+def _record_refusal(work: Work, intent: Intent, error: RecordError) -> None:
+    delivery = intent.delivery
+    with work.db.transaction():
+        _end(work, intent, "rejected", error)
+        if delivery.operation == "void" and error.code == STALE:
+            reason = "QuickBooks has a newer version of it: the next sync tells what was changed."
+            outbox.set_state(work.db, delivery, "held", "stale", reason)
+            return
+        known = find_fault(error.code, str(error))
+        reject(
+            work,
+            delivery,
+            error.code,
+            str(error),
+            cure=_sentence(known.cure if known else "correct what QuickBooks names"),
+            actor=known.who if known else "bookkeeper",
+        )
+
+
+def _record_not_admitted(work: Work, intent: Intent, error: ReceivablesError) -> None:
+    """QuickBooks did not look at the request: a first one was never made, a repeated one stays undecided."""
+    with work.db.transaction():
+        _end(work, intent, "not_admitted", error)
+        if intent.delivery.state in outbox.UNDECIDED:
+            outbox.set_state(work.db, intent.delivery, "unknown", error.code, str(error))
+        else:
+            outbox.put_back(work.db, intent.delivery)
+
+
+def _record_unknown(work: Work, intent: Intent, error: ReceivablesError) -> None:
+    with work.db.transaction():
+        _end(work, intent, "unknown", error)
+        outbox.set_state(work.db, intent.delivery, "unknown", "no_answer", str(error))
+    logger.warning("Payment %s: %s", intent.delivery.payment_id, error)
+
+
+def _end(work: Work, intent: Intent, outcome: str, error: ReceivablesError) -> None:
+    outbox.end_attempt(
+        work.db,
+        intent.attempt_id,
+        outcome,
+        intuit_tid=error.intuit_tid,
+        error=f"{type(error).__name__}: {error}",
+    )
+
+
+def _sentence(cure: str) -> str:
+    return f"{cure[0].upper()}{cure[1:]}; then retry the delivery."

@@ -1,0 +1,28 @@
+-- List a company's deliveries, the newest first; all, or those in some states.
+select
+    delivery.delivery_id,
+    delivery.payment_id::text as payment_id,
+    delivery.leg,
+    delivery.operation,
+    delivery.state,
+    delivery.code,
+    delivery.reason,
+    delivery.attempts,
+    delivery.qbo_id,
+    delivery.queued_at,
+    delivery.first_sent_at,
+    delivery.delivered_at,
+    payment.amount,
+    payment.currency,
+    payment.payment_date::text as payment_date,
+    customer.company_name as customer
+from outbox.delivery as delivery
+left join peakflo.payment as payment
+    on delivery.company_id = payment.company_id and delivery.payment_id = payment.id
+left join peakflo.customer as customer
+    on payment.company_id = customer.company_id and payment.customer_id = customer.id
+where
+    delivery.company_id = %(company_id)s
+    and (%(states)s::text[] is null or delivery.state = any(%(states)s::text[]))
+order by delivery.delivery_id desc
+limit %(most)s;

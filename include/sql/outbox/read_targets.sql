@@ -1,0 +1,117 @@
+-- Read what a payment of Peakflo's is applied to, as QuickBooks was last seen to hold it. What payments of ours took
+-- that QuickBooks has, but that have not been read back, is open no more.
+with recursive allocation as materialized (
+    select
+        allocated.position,
+        allocated.target_type,
+        allocated.target_id,
+        allocated.amount,
+        allocated.withholding_tax_amount,
+        coalesce(allocated.withholding_tax_type, '') as withholding_tax_type,
+        allocated.rounding_amount,
+        payment.realm_id,
+        payment.customer_id
+    from peakflo.payment_allocation as allocated
+    inner join peakflo.payment as payment
+        on allocated.company_id = payment.company_id and allocated.payment_id = payment.id
+    where allocated.company_id = %(company_id)s and allocated.payment_id = %(payment_id)s
+),
+
+target as (
+    select
+        allocation.*,
+        invoice.source_id as qbo_id,
+        invoice.customer_id as owner_id,
+        invoice.invoice_number as number,
+        invoice.currency,
+        invoice.status,
+        invoice.deleted_at,
+        invoice.amount_due as open_amount,
+        (
+            select staged.payload #>> '{ARAccountRef,value}'
+            from staging.invoice as staged
+            where staged.realm_id = invoice.realm_id and staged.qbo_id = invoice.source_id
+        ) as receivable_qbo_id
+    from allocation
+    left join peakflo.invoice as invoice
+        on
+            invoice.company_id = %(company_id)s
+            and allocation.target_id = invoice.id
+            and allocation.realm_id = invoice.realm_id
+    where allocation.target_type = 'invoice'
+    union all
+    select
+        allocation.*,
+        credit_note.source_id as qbo_id,
+        credit_note.customer_id as owner_id,
+        credit_note.credit_note_number as number,
+        credit_note.currency,
+        credit_note.status,
+        credit_note.deleted_at,
+        credit_note.remaining_credit as open_amount,
+        null as receivable_qbo_id
+    from allocation
+    left join peakflo.credit_note as credit_note
+        on
+            credit_note.company_id = %(company_id)s
+            and allocation.target_id = credit_note.id
+            and allocation.realm_id = credit_note.realm_id
+    where allocation.target_type = 'credit_note'
+),
+
+ancestor as (
+    select
+        target.owner_id,
+        target.owner_id as id
+    from target
+    union
+    select
+        ancestor.owner_id,
+        customer.parent_id as id
+    from ancestor
+    inner join peakflo.customer as customer
+        on customer.company_id = %(company_id)s and ancestor.id = customer.id
+    where customer.parent_id is not null
+)
+
+select
+    target.target_type,
+    target.target_id,
+    target.amount,
+    target.withholding_tax_amount,
+    target.withholding_tax_type,
+    target.rounding_amount,
+    target.qbo_id,
+    target.number,
+    target.currency,
+    target.receivable_qbo_id,
+    target.open_amount - coalesce(
+        (
+            select sum(taken.amount + taken.withholding_tax_amount + taken.rounding_amount)
+            from peakflo.payment_allocation as taken
+            inner join peakflo.payment as sent
+                on taken.company_id = sent.company_id and taken.payment_id = sent.id
+            where
+                taken.company_id = %(company_id)s
+                and taken.target_id = target.target_id
+                and taken.payment_id <> %(payment_id)s
+                and sent.origin = 'peakflo'
+                and sent.status = 'active'
+                and sent.source_id is not null
+                and not exists (
+                    select
+                    from staging.payment as staged
+                    where staged.realm_id = sent.realm_id and staged.qbo_id = sent.source_id
+                )
+        ),
+        0
+    ) as open_amount,
+    coalesce(target.deleted_at is not null or target.status in ('draft', 'cancelled', 'voided', 'deleted'), false)
+    as is_gone,
+    exists(
+        select
+        from ancestor
+        where ancestor.owner_id = target.owner_id and ancestor.id = target.customer_id
+    ) as is_of_customer
+from target
+order by target.target_type = 'credit_note', target.position;

@@ -1,0 +1,15 @@
+-- Record why a payment cannot reach QuickBooks, or is not the same there; an ignored problem stays ignored.
+insert into sync.problem as kept (
+    company_id, realm_id, direction, entity, qbo_id, peakflo_id, code, message, cure, actor
+)
+values (
+    %(company_id)s, %(realm_id)s, 'outbound', 'payment', '', %(payment_id)s, %(code)s, %(message)s, %(cure)s, %(actor)s
+)
+on conflict (company_id, direction, entity, qbo_id, code, peakflo_id) where state <> 'resolved' do update
+    set
+        realm_id = excluded.realm_id,
+        message = excluded.message,
+        cure = excluded.cure,
+        actor = excluded.actor,
+        attempts = kept.attempts + 1,
+        last_seen_at = now();
