@@ -1,0 +1,162 @@
+"""
+### Refresh before a reminder
+
+The reminder service triggers this right before it sends reminders for a company, and reads for each invoice whether to
+send. `docs/reminder-service.md` is the contract. In this order, in one task and about a tenth of a second:
+
+1. From Peakflo's tables: which invoices, which QuickBooks Ids, which customers.
+2. From QuickBooks, all at once: what changed since the last read (payments, credit memos and customers among it), the
+   invoices by Id, and their customers by Id. A second time only for a record that one of these points at and that was
+   never read. What has not come half a second before the deadline is left out.
+3. In one transaction: staged, mapped and merged with the statements of the 5-minute sync, which may be running; each
+   invoice judged; the verdicts kept in `peakflo.reminder_verdict`.
+
+The returned value lists the verdicts: **send** with QuickBooks' open balance, **hold** with the reasons, **unknown**
+where QuickBooks could not be asked. `peakflo.latest_verdict` has the last one of each invoice, with its evidence.
+
+**When a run fails** some verdict is `unknown`, and no reminder goes out for that invoice; the others stand. The last
+line of the log says how many and why, `sync.run` has the error in full. Nothing has to be repeated here: the reminder
+service asks again with a run of its own.
+
+* `quickbooks_unreachable`, `throttled`, `deadline`: it passes by itself; look at QuickBooks' status if it stays.
+* `reauthorize`, `disconnected`, `paused`: connect the company again, or let it go on.
+* `import_needed`, `deletion_brake`: see `import_company` and `quickbooks_to_peakflo`.
+* `invoice_not_found`, `other_company`, `no_company`: the reminder service asked for what the company does not have.
+
+**Cost.** Three metered calls per run, one more per 500 invoices or customers.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.dag_defaults import (
+    COMPANY_ID_SCHEMA,
+    DEFAULT_ARGS,
+    REMINDER_POOL,
+    REMINDER_PRIORITY,
+    refuse_unknown,
+)
+
+DEADLINE_SECONDS = 10
+LONGEST_DEADLINE_SECONDS = 300
+# UUIDs as Peakflo's API writes them. The examples are those of an item: of a list with examples of its own, Airflow's
+# form lets people choose among these only.
+PEAKFLO_IDS: dict[str, Any] = {
+    "type": ["null", "array"],
+    "items": {
+        "type": "string",
+        "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+        "maxLength": 36,
+        "examples": ["029e36d4-1474-8d5e-8e57-01996332a6e7"],
+    },
+    "minItems": 1,
+    "maxItems": 1000,
+}
+
+
+@dag(
+    schedule=None,
+    catchup=False,
+    allowed_run_types=["manual"],  # type: ignore[list-item]  # of an enum that the SDK does not export
+    max_active_runs=64,
+    dagrun_timeout=timedelta(seconds=LONGEST_DEADLINE_SECONDS + 60),
+    default_args=DEFAULT_ARGS | {"retries": 0},
+    params={
+        "company_id": Param(**COMPANY_ID_SCHEMA),
+        "invoice_ids": Param(
+            None,
+            **PEAKFLO_IDS,
+            title="Invoices",
+            description="Peakflo's ids of the invoices to check, one per line; without invoices and customers, all "
+            "open ones of the company.",
+        ),
+        "customer_ids": Param(
+            None,
+            **PEAKFLO_IDS,
+            title="Customers",
+            description="Peakflo's ids of customers, one per line: all their open invoices are checked.",
+        ),
+        "deadline_seconds": Param(
+            DEADLINE_SECONDS,
+            type="number",
+            minimum=1,
+            maximum=LONGEST_DEADLINE_SECONDS,
+            title="Deadline",
+            description="Seconds from the trigger after which nothing more is waited for.",
+            examples=[DEADLINE_SECONDS, 60],
+        ),
+    },
+    doc_md=__doc__,
+    tags=["receivables", "quickbooks", "reminders"],
+)
+def refresh_before_reminder() -> None:
+    @task(
+        pool=REMINDER_POOL,
+        priority_weight=REMINDER_PRIORITY,
+        weight_rule="absolute",
+        execution_timeout=timedelta(seconds=LONGEST_DEADLINE_SECONDS + 30),
+    )
+    def refresh_and_judge() -> dict[str, Any]:
+        """Read the invoices afresh and say for each whether to send a reminder."""
+        from include.errors import ConfigurationError
+        from include.hooks.access import get_access
+        from include.receivables import reminders
+        from include.receivables.jobs import Occasion
+        from include.receivables.verdict_records import answer
+
+        context = get_current_context()
+        params = context["params"]
+        request = reminders.ReminderRequest(
+            params["company_id"], _ids(params["invoice_ids"]), _ids(params["customer_ids"])
+        )
+        occasion = Occasion.of(context)
+        try:
+            refuse_unknown(context["dag_run"].conf, context["dag"].params)
+            seconds = _seconds_left(context, params["deadline_seconds"])
+            judgement = reminders.refresh_and_judge(get_access(), request, occasion, seconds=seconds)
+        except ConfigurationError as error:
+            judgement = reminders.unchecked(request, error)
+        answered = answer(occasion.dag_run_id, request.company_id, judgement)
+        if answered["unknown"] or answered["error"]:
+            context["ti"].xcom_push("return_value", answered)
+            raise AirflowFailException(_complaint(answered))
+        return answered
+
+    refresh_and_judge()
+
+
+def _ids(texts: list[str] | None) -> tuple[UUID, ...]:
+    return tuple(dict.fromkeys(UUID(text) for text in texts or []))
+
+
+def _seconds_left(context: Any, seconds: float) -> float:
+    """Return how much is left of the deadline, which began with the trigger; for a run cleared later, all."""
+    dag_run = context["dag_run"]
+    if dag_run.clear_number:
+        return seconds
+    return float(seconds - (datetime.now(UTC) - dag_run.run_after).total_seconds())
+
+
+def _complaint(answered: dict[str, Any]) -> str:
+    reasons = {
+        code
+        for verdict in answered["verdicts"]
+        if verdict["verdict"] == "unknown"
+        for code in verdict["reasons"]
+    }
+    if answered["error"]:
+        reasons.add(answered["error"]["code"])
+    total = sum(answered[verdict] for verdict in ("send", "hold", "unknown"))
+    return (
+        f"Of company {answered['company_id']!r}, {answered['unknown']} of {total} invoices could not be checked "
+        f"({', '.join(sorted(reasons))}): no reminder may go out for them."
+    )
+
+
+refresh_before_reminder()

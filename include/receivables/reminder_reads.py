@@ -1,0 +1,298 @@
+"""What a reminder run asks QuickBooks for: everything at once, up to a deadline, and what came of each read."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import psycopg
+
+from include.errors import (
+    ChangesExpiredError,
+    ConfigurationError,
+    DeletionBrakeError,
+    ReauthorizeError,
+    ReceivablesError,
+    ThrottledError,
+    UnreachableError,
+)
+from include.quickbooks import query
+from include.quickbooks.entities import CREDIT_MEMO, CUSTOMER, INVOICE, PAYMENT, SYNCED
+from include.receivables.deadline import in_background
+from include.receivables.pages import read_pages
+from include.receivables.references import IDS_PER_CALL
+from include.receivables.staging import check_deletions, mark_deleted, stage_changes, stage_records
+from include.receivables.verdicts import MESSAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
+    from datetime import datetime
+
+    from psycopg import Connection
+
+    from include.quickbooks.client import QuickBooksClient
+    from include.quickbooks.entities import Entity
+    from include.quickbooks.records import Changes, Page
+    from include.receivables.deadline import Deadline
+    from include.receivables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# A burst of several runs may meet QuickBooks' limit of requests per second: that is over after one. Intuit does not
+# meter refused calls.
+THROTTLE_PAUSE_SECONDS = 1.0
+THROTTLED_ATTEMPTS = 3
+
+# Of a full answer's changes, those that verdicts rest on.
+JUDGED = (CUSTOMER, INVOICE, CREDIT_MEMO, PAYMENT)
+
+
+class LateError(UnreachableError):
+    """An answer did not come within the run's deadline."""
+
+    code = "deadline"
+
+
+class DatabaseUnreachableError(UnreachableError):
+    """The receivables database gave no connection."""
+
+    code = "database_unreachable"
+
+
+# The first class that fits names the cause of an error whose own code is none of a verdict's.
+CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (ReauthorizeError, "reauthorize"),
+    (ChangesExpiredError, "import_needed"),
+    (ConfigurationError, "configuration"),
+    (UnreachableError, "quickbooks_unreachable"),
+)
+
+
+def cause_of(error: BaseException) -> str:
+    """Name why something was not read, by a code of :data:`include.receivables.verdicts.MESSAGES`."""
+    if isinstance(error, ReceivablesError) and error.code in MESSAGES:
+        return error.code
+    return next((code for kind, code in CAUSES if isinstance(error, kind)), "unexpected")
+
+
+class Closable(Protocol):
+    """What has to be closed."""
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AllChanges:
+    """
+    What changed in a company.
+
+    :param pages: when the answer was full, the changes that it may have left out.
+    """
+
+    changes: Changes
+    pages: list[Page]
+
+
+@dataclass(frozen=True, slots=True)
+class _ByIds:
+    entity: Entity
+    qbo_ids: list[str]
+    answer: Future[Page]
+
+
+@dataclass(slots=True)
+class Reads:
+    """
+    What of a company was read just now, and why the rest was not.
+
+    :param read_at: per entity and Id, QuickBooks' time of the answer that told of the record or that it is gone.
+    :param causes: per entity and Id, why a record was not read.
+    :param changes_cause: why the changes were not read; empty if they were.
+    :param errors: what went wrong, in the order of the reads.
+    """
+
+    read_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    causes: dict[tuple[str, str], str] = field(default_factory=dict)
+    changes_cause: str = "deadline"
+    errors: list[BaseException] = field(default_factory=list)
+
+    def cause(self, entity: Entity, qbo_id: str) -> str:
+        """Return why a record was not read; empty if it was."""
+        key = (entity.table, qbo_id)
+        return "" if key in self.read_at else self.causes.get(key, "deadline")
+
+    def was_asked(self, table: str, qbo_id: str) -> bool:
+        """Tell whether a record was read, or asked for without success."""
+        return (table, qbo_id) in self.read_at or (table, qbo_id) in self.causes
+
+    def ids(self, entity: Entity) -> list[str]:
+        """Return the Ids of an entity's records that were read."""
+        return [qbo_id for table, qbo_id in self.read_at if table == entity.table]
+
+    def note(self, entity: Entity, qbo_ids: Iterable[str], read_at: datetime) -> None:
+        """Note that records were read."""
+        for qbo_id in qbo_ids:
+            key = (entity.table, qbo_id)
+            self.read_at[key] = max(read_at, self.read_at.get(key, read_at))
+
+    def note_failure(self, entity: Entity, qbo_ids: Iterable[str], error: BaseException) -> None:
+        """Note that records were not read, and why."""
+        self.errors.append(error)
+        self.causes |= {(entity.table, qbo_id): cause_of(error) for qbo_id in qbo_ids}
+
+
+class ReminderReader:
+    """
+    Asks QuickBooks on threads that nobody waits for past the deadline, and stages what came.
+
+    :param quickbooks: a client whose timeouts end with the deadline.
+    :param deadline: by when answers have to be there.
+    """
+
+    def __init__(self, quickbooks: QuickBooksClient, run: Run, deadline: Deadline) -> None:
+        self.reads = Reads()
+        self._quickbooks = quickbooks
+        self._run = run
+        self._deadline = deadline
+        self._changes: Future[AllChanges] | None = None
+        self._by_ids: list[_ByIds] = []
+        self._started: list[Future[Any]] = []
+        # Known before the threads count in them, so that a late one never adds to what is being read.
+        self._counts = {entity: run.counts[entity.table] for entity in SYNCED}
+
+    def ask_for_changes(self, since: datetime | None) -> None:
+        """Ask for all that changed since a moment; None for a company without one."""
+        self._changes = self._start(partial(self._read_changes, since))
+
+    def ask_for(self, entity: Entity, qbo_ids: Iterable[str]) -> None:
+        """Ask for records by Id, in as few calls as possible."""
+        wanted = sorted(set(qbo_ids))
+        for first in range(0, len(wanted), IDS_PER_CALL):
+            asked = wanted[first : first + IDS_PER_CALL]
+            self._run.counts[entity.table].calls += 1
+            answer = self._start(partial(self._patiently, partial(self._quickbooks.by_ids, entity, asked)))
+            self._by_ids.append(_ByIds(entity, asked, answer))
+
+    def wait(self) -> None:
+        """Wait for all that was asked, until the deadline."""
+        wait(self._started, timeout=self._deadline.left)
+
+    def stage(self, db: Connection) -> None:
+        """Stage what has come, inside the caller's transaction, and note what of it is fresh."""
+        if self._changes is not None:
+            self._stage_changes(db, self._changes)
+        for asked in self._by_ids:
+            self._stage_by_ids(db, asked)
+        self._changes, self._by_ids = None, []
+
+    def close_after(self, *used: Closable) -> None:
+        """Close what the threads use, in this order, once the last has ended; nobody waits for that."""
+
+        def close() -> None:
+            wait(self._started)
+            for each in used:
+                each.close()
+
+        in_background(close)
+
+    def _start(self, work: Callable[[], T]) -> Future[T]:
+        future = in_background(work)
+        self._started.append(future)
+        return future
+
+    def _patiently(self, read: Callable[[], T]) -> T:
+        """Read, and once more after a pause when QuickBooks asks to slow down, while there is time."""
+        for _ in range(THROTTLED_ATTEMPTS - 1):
+            try:
+                return read()
+            except ThrottledError:
+                if self._deadline.left < THROTTLE_PAUSE_SECONDS:
+                    raise
+                time.sleep(THROTTLE_PAUSE_SECONDS)
+        return read()
+
+    def _read_changes(self, since: datetime | None) -> AllChanges:
+        if since is None:
+            raise ChangesExpiredError(
+                f"Company {self._run.company.company_id!r} has not been imported yet: import it first."
+            )
+        changes = self._patiently(partial(self._quickbooks.changes, SYNCED, since))
+        window = query.window(since, changes.server_time)
+        full = JUDGED if changes.is_full else ()
+        return AllChanges(
+            changes,
+            [
+                portion.page
+                for entity in full
+                for portion in read_pages(self._quickbooks, self._run, entity, where=window)
+            ],
+        )
+
+    def _stage_changes(self, db: Connection, answer: Future[AllChanges]) -> None:
+        try:
+            read = _result(answer)
+            stage_changes(db, self._run, read.changes, SYNCED, moves_cursor=not read.changes.is_full)
+        except ReceivablesError as error:
+            self.reads.errors.append(error)
+            self.reads.changes_cause = cause_of(error)
+            return
+        self.reads.changes_cause = ""
+        for entity in JUDGED:
+            found = read.changes.records[entity.name]
+            self.reads.note(entity, (record.qbo_id for record in found), read.changes.server_time)
+        for page in read.pages:
+            self._stage_page(db, page)
+
+    def _stage_by_ids(self, db: Connection, asked: _ByIds) -> None:
+        try:
+            page = _result(asked.answer)
+        except ReceivablesError as error:
+            self.reads.note_failure(asked.entity, asked.qbo_ids, error)
+            return
+        self._stage_page(db, page)
+        gone = sorted(set(asked.qbo_ids) - {record.qbo_id for record in page.records})
+        self._stage_gone(db, page, gone)
+
+    def _stage_page(self, db: Connection, page: Page) -> None:
+        stage_records(db, self._run, page.entity, page.records, read_at=page.server_time)
+        self.reads.note(page.entity, (record.qbo_id for record in page.records), page.server_time)
+
+    def _stage_gone(self, db: Connection, page: Page, gone: list[str]) -> None:
+        """Mark what was asked for by Id and not answered: that is the proof of a deletion."""
+        try:
+            check_deletions(db, self._run, page.entity, gone)
+        except DeletionBrakeError as error:
+            self.reads.note_failure(page.entity, gone, error)
+            return
+        mark_deleted(
+            db, self._run, page.entity, dict.fromkeys(gone, page.server_time), read_at=page.server_time
+        )
+        self.reads.note(page.entity, gone, page.server_time)
+
+
+def _result(answer: Future[T]) -> T:
+    """
+    Return what a read brought.
+
+    :raises ReceivablesError: why it brought nothing; whatever it is, the reminder run goes on without.
+    """
+    if not answer.done():
+        raise LateError("QuickBooks did not answer within the run's deadline: try again.")
+    error = answer.exception()
+    if error is None:
+        return answer.result()
+    if isinstance(error, ReceivablesError):
+        raise error
+    if isinstance(error, psycopg.OperationalError):
+        raise DatabaseUnreachableError(f"The receivables database does not answer: {error}") from error
+    logger.error("A read failed as none should.", exc_info=error)
+    raise ReceivablesError(f"{type(error).__name__}: read the task's log.", code="unexpected") from error

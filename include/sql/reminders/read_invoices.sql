@@ -1,0 +1,65 @@
+-- Read what is known of each invoice to judge.
+with company as (
+    select
+        home_currency,
+        (%(read_at)s::timestamptz at time zone time_zone)::date as today
+    from peakflo.company
+    where company_id = %(company_id)s
+),
+
+-- The payments with a date in the future, by the invoice that they are applied to.
+future as (
+    select
+        allocation.target_id,
+        jsonb_agg(
+            jsonb_build_object(
+                'id', payment.id,
+                'source_id', payment.source_id,
+                'amount', allocation.amount::text,
+                'date', payment.payment_date
+            )
+            order by payment.payment_date, payment.id
+        ) as payments
+    from peakflo.payment as payment
+    inner join peakflo.payment_allocation as allocation
+        on allocation.company_id = %(company_id)s and payment.id = allocation.payment_id
+    where
+        payment.company_id = %(company_id)s
+        and payment.payment_date > (select company.today from company)
+        and payment.deleted_at is null
+    group by allocation.target_id
+),
+
+waiting as (
+    -- A version that is staged and not merged, or could not even be staged: what is merged is old.
+    select qbo_id
+    from staging.unmerged
+    where realm_id = %(realm_id)s and entity = 'invoice'
+    union all
+    select qbo_id
+    from sync.problem
+    where
+        company_id = %(company_id)s
+        and realm_id = %(realm_id)s
+        and direction = 'inbound'
+        and entity = 'invoice'
+        and state <> 'resolved'
+)
+
+select
+    known.id as invoice_id,
+    known.source_id as qbo_id,
+    known.customer_id,
+    known.status,
+    known.deleted_at is not null as is_deleted,
+    known.amount_due,
+    coalesce(known.currency, company.home_currency) as currency,
+    staged.sync_token,
+    staged.qbo_updated_at,
+    coalesce(future.payments, '[]') as future_payments,
+    known.source_id in (select waiting.qbo_id from waiting) as is_invoice_waiting
+from unnest(%(invoice_ids)b::uuid[]) as given (id)
+cross join company
+inner join peakflo.invoice as known on known.company_id = %(company_id)s and given.id = known.id
+inner join staging.invoice as staged on staged.realm_id = %(realm_id)s and known.source_id = staged.qbo_id
+left join future on known.id = future.target_id;
