@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -17,6 +13,7 @@ from include.quickbooks.oauth import OAuthApp
 from include.receivables.access import Access
 from include.receivables.tokens import TokenCipher
 from tests import airflow_settings  # noqa: F401 - before anything imports Airflow
+from tests.sandbox_process import running_sandbox
 from tests.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -27,9 +24,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.fixtures_local"]
 
-ROOT = Path(__file__).parent.parent
 TEMPLATE = "receivables_template"
-START_SECONDS = 20
 
 
 @pytest.fixture(scope="session")
@@ -64,18 +59,8 @@ def db(db_url: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture(scope="session")
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxControl]:
     """A QuickBooks sandbox in a process of its own, without any company."""
-    from include.sandbox.control import SandboxControl
-
-    port_file = tmp_path_factory.mktemp("sandbox") / "port"
-    with subprocess.Popen(
-        [sys.executable, "-m", "include.sandbox", "--port", "0", "--port-file", str(port_file)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-    ) as process:
-        try:
-            yield SandboxControl(f"http://127.0.0.1:{_wait_for_port(port_file, process)}")
-        finally:
-            process.terminate()
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
@@ -106,12 +91,3 @@ def access(sandbox: SandboxControl, db_url: str) -> Access:
 def bench(access: Access, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
     """Companies that can be connected, synced and compared with the truth."""
     return Workbench(access, sandbox, db)
-
-
-def _wait_for_port(port_file: Path, process: subprocess.Popen[bytes]) -> int:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        if port_file.exists():
-            return int(port_file.read_text())
-        time.sleep(0.02)
-    raise RuntimeError("the sandbox did not start")

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
@@ -22,13 +20,13 @@ from typing import TYPE_CHECKING
 import psycopg
 from cryptography.fernet import Fernet
 
-from include.local.embedded_postgres import EmbeddedPostgres
 from include.migrate import migrate
 from include.receivables import pace
-from include.sandbox.control import SandboxControl
+from tests.benchmarks.own_postgres import running_postgres
 from tests.bookkeeper import Bookkeeper
 from tests.cashier import Cashier
 from tests.other_process import Keys
+from tests.sandbox_process import running_sandbox
 from tests.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -86,7 +84,7 @@ def _print_single(cashier: Cashier) -> None:
 
 @contextmanager
 def _cashier(folder: Path, latency: float) -> Iterator[Cashier]:
-    with _postgres(folder) as postgres, _sandbox(folder) as sandbox:
+    with running_postgres(folder) as postgres, running_sandbox(folder) as sandbox:
         sandbox.change_settings(throttle="off")
         url = postgres.url("receivables")
         with psycopg.connect(url, autocommit=True) as db:
@@ -98,29 +96,6 @@ def _cashier(folder: Path, latency: float) -> Iterator[Cashier]:
                 cashier.map_accounts()
                 sandbox.change_settings(company.realm_id, latency_ms=latency)
                 yield cashier
-
-
-@contextmanager
-def _postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
-    postgres = EmbeddedPostgres(folder / "postgres")
-    postgres.start()
-    try:
-        yield postgres
-    finally:
-        postgres.stop()
-
-
-@contextmanager
-def _sandbox(folder: Path) -> Iterator[SandboxControl]:
-    port_file = folder / "port"
-    command = [sys.executable, "-m", "include.sandbox", "--port", "0", "--port-file", str(port_file)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            while not port_file.exists() and process.poll() is None:
-                time.sleep(0.05)
-            yield SandboxControl(f"http://127.0.0.1:{port_file.read_text()}")
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

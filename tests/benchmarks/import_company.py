@@ -11,20 +11,16 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg
 from cryptography.fernet import Fernet
 
-from include.local.embedded_postgres import EmbeddedPostgres
 from include.migrate import migrate
 from include.quickbooks.entities import INVOICE, PAYMENT
 from include.quickbooks.oauth import OAuthApp
@@ -34,10 +30,11 @@ from include.receivables.access import Access
 from include.receivables.runs import Run
 from include.receivables.staging import stage_page
 from include.receivables.tokens import TokenCipher
-from include.sandbox.control import SandboxControl
+from tests.benchmarks.own_postgres import running_postgres
+from tests.sandbox_process import running_sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from include.local.embedded_postgres import EmbeddedPostgres
 
 PAGE = 1000
 
@@ -60,8 +57,8 @@ def main() -> None:
     books = {"customers": options.customers, "invoices": options.invoices, "payments": options.payments}
     with (
         tempfile.TemporaryDirectory() as folder,
-        _postgres(Path(folder)) as postgres,
-        _sandbox(Path(folder)) as sandbox,
+        running_postgres(Path(folder)) as postgres,
+        running_sandbox(Path(folder)) as sandbox,
     ):
         with psycopg.connect(postgres.url("receivables"), autocommit=True) as db:
             migrate(db)
@@ -104,29 +101,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--throttle", choices=("on", "off"), default="on", help="the sandbox's limits")
     parser.add_argument("--statements", action="store_true", help="list the statements that take longest")
     return parser
-
-
-@contextmanager
-def _postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
-    postgres = EmbeddedPostgres(folder / "postgres")
-    postgres.start()
-    try:
-        yield postgres
-    finally:
-        postgres.stop()
-
-
-@contextmanager
-def _sandbox(folder: Path) -> Iterator[SandboxControl]:
-    port_file = folder / "port"
-    command = [sys.executable, "-m", "include.sandbox", "--port", "0", "--port-file", str(port_file)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            while not port_file.exists() and process.poll() is None:
-                time.sleep(0.02)
-            yield SandboxControl(f"http://127.0.0.1:{port_file.read_text()}")
-        finally:
-            process.terminate()
 
 
 def _access(db_url: str, sandbox_url: str, key: str) -> Access:

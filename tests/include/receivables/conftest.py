@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.bookkeeper import Bookkeeper
+from tests.cashier import Cashier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from include.receivables.companies import Company
     from include.sandbox.control import SandboxControl
+    from tests.workbench import Workbench
 
 
 @pytest.fixture
@@ -24,3 +26,12 @@ def keep_books(sandbox: SandboxControl) -> Iterator[Callable[[Company], Bookkeep
             return stack.enter_context(Bookkeeper(sandbox, company.realm_id))
 
         yield employ
+
+
+@pytest.fixture
+def cashier(bench: Workbench, keep_books: Callable[[Company], Bookkeeper]) -> Cashier:
+    """Somebody who takes payments for an imported company whose accounts are mapped."""
+    company = bench.imported("demo", company_id="acme")
+    taken = Cashier(bench, company, keep_books(company))
+    taken.map_accounts()
+    return taken

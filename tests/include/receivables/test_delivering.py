@@ -6,23 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.errors import UnreachableError
-from tests.cashier import Cashier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from include.receivables.companies import Company
-    from tests.bookkeeper import Bookkeeper
-    from tests.cashier import Json
-    from tests.workbench import Workbench
-
-
-@pytest.fixture
-def cashier(bench: Workbench, keep_books: Callable[[Company], Bookkeeper]) -> Cashier:
-    company = bench.imported("demo", company_id="acme")
-    taken = Cashier(bench, company, keep_books(company))
-    taken.map_accounts()
-    return taken
+    from tests.cashier import Cashier, Json
 
 
 def test_a_settled_payment_is_queued_delivered_and_its_echo_changes_nothing(cashier: Cashier):

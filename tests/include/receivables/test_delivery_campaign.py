@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from include.errors import ReceivablesError
-from tests.cashier import Cashier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from include.receivables.companies import Company
-    from tests.bookkeeper import Bookkeeper
-    from tests.workbench import Workbench
+    from tests.cashier import Cashier
 
 PAYMENTS = int(os.environ.get("DELIVERY_CAMPAIGN_PAYMENTS", "60"))
 ROUND = 30
@@ -31,14 +28,6 @@ FAULTS = {
     "503_html": 0.03,
     "429": 0.01,
 }
-
-
-@pytest.fixture
-def cashier(bench: Workbench, keep_books: Callable[[Company], Bookkeeper]) -> Cashier:
-    company = bench.imported("demo", company_id="acme")
-    taken = Cashier(bench, company, keep_books(company))
-    taken.map_accounts()
-    return taken
 
 
 class Campaign:

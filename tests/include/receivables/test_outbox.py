@@ -11,22 +11,11 @@ import pytest
 
 from include.errors import BusyError
 from include.receivables import deliveries, outbox, payloads
-from tests.cashier import Cashier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from include.receivables.companies import Company
-    from tests.bookkeeper import Bookkeeper
-    from tests.workbench import Workbench
-
-
-@pytest.fixture
-def cashier(bench: Workbench, keep_books: Callable[[Company], Bookkeeper]) -> Cashier:
-    company = bench.imported("demo", company_id="acme")
-    taken = Cashier(bench, company, keep_books(company))
-    taken.map_accounts()
-    return taken
+    from tests.cashier import Cashier
 
 
 @pytest.fixture
