@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sqlite3
 import sys
 from pathlib import Path
 
 from include.sandbox.sandbox import CLIENT_ID, CLIENT_SECRET
 from include.sandbox.server import serve
+from include.sandbox.webhooks import VERIFIER_TOKEN, WebhookSettings
 
 
 def main() -> int:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(
-        prog="python -m include.sandbox", description="A local QuickBooks Online."
+        prog="python -m include.sandbox",
+        description="A local QuickBooks Online.",
+        epilog="SANDBOX_WEBHOOK_VERIFIER_TOKEN is what webhooks are signed with.",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
@@ -23,9 +27,16 @@ def main() -> int:
     parser.add_argument("--port-file", type=Path, metavar="FILE", help="write the port here once it listens")
     parser.add_argument("--client-id", default=CLIENT_ID)
     parser.add_argument("--client-secret", default=CLIENT_SECRET)
+    parser.add_argument("--webhook-url", default="", metavar="URL", help="tell of every change here")
+    parser.add_argument("--webhook-format", choices=["cloudevents", "legacy"], default="cloudevents")
     options = vars(parser.parse_args())
+    webhooks = WebhookSettings(
+        endpoint=options.pop("webhook_url"),
+        format=options.pop("webhook_format"),
+        verifier_token=os.environ.get("SANDBOX_WEBHOOK_VERIFIER_TOKEN") or VERIFIER_TOKEN,
+    )
     try:
-        serve(**options)
+        serve(**options, webhooks=webhooks)
     except sqlite3.Error as error:
         return _fail(f"The sandbox cannot use {options['data']}: {error}. Is another sandbox using it?")
     except OSError as error:

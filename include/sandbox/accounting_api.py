@@ -85,7 +85,7 @@ class _Exchange:
         company.calls.answered(kind, answered.status_code)
         if answered.status_code == 200:
             self._sandbox.hooks.answered(company, kind)
-        self._sandbox.storage.save(company)
+        self._sandbox.save(company)
 
     async def _injected(self, rule: Rule) -> Response:
         if rule.kind in ("timeout", "reset"):

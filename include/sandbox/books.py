@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,7 @@ class _Numbered(msgspec.Struct):
 
 _doc_number = msgspec.json.Decoder(_Numbered)
 READ_ONLY = ("domain", "sparse", "Id", "SyncToken", "MetaData")
+Operation = Literal["Create", "Update", "Delete", "Void"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,14 @@ class Record:
         """Return the record's properties, a fresh copy."""
         fields: dict[str, Any] = decode(self.json)
         return fields
+
+
+class Change(NamedTuple):
+    """What was done to a record."""
+
+    entity: str
+    id: str
+    operation: Operation
 
 
 class Table:
@@ -104,6 +113,7 @@ class Books:
         self.links = Links()
         self.index = Index()
         self.dirty: set[tuple[str, str]] = set()
+        self._changes: list[Change] = []
         self.now = 0
         self.include: frozenset[str] = frozenset()
         self._undo: list[Callable[[], object]] = []
@@ -175,6 +185,7 @@ class Books:
         """Enter a new record; its Id comes from the entity's counter unless given."""
         sequence = ENTITIES[entity].sequence
         new_id = record_id or self.next_id(sequence)
+        self.note(entity, new_id, "Create")
         if record_id and record_id.isdigit():
             self.reserve(sequence, int(record_id))
         return self._store(
@@ -193,6 +204,7 @@ class Books:
 
     def revise(self, record: Record, fields: dict[str, Any]) -> Record:
         """Enter a new version: SyncToken and LastUpdatedTime move."""
+        self.note(record.entity, record.id, "Update")
         return self._store(replace(record, sync_token=record.sync_token + 1, updated=self.now), fields)
 
     def touch(self, record: Record, changes: dict[str, Any]) -> Record:
@@ -210,11 +222,26 @@ class Books:
     def remove(self, record: Record) -> None:
         """Delete a record; change data capture shows a tombstone of it."""
         table = self.tables[record.entity]
+        self.note(record.entity, record.id, "Delete")
         self._undo.append(lambda: self._restore(record.entity, record.id, record))
         del table.records[record.id]
         table.deleted[record.id] = self.now
         self.index.drop(record.entity, record.id)
         self._changed(record)
+
+    def note(self, entity: str, record_id: str, operation: Operation) -> None:
+        """Note a change that subscribers are told of; what only follows from another record is none."""
+        self._changes.append(Change(entity, record_id, operation))
+        self._undo.append(self._changes.pop)
+
+    def take_changes(self) -> list[Change]:
+        """Return what was done to each record since this was last asked, and forget it."""
+        done: dict[tuple[str, str], Change] = {}
+        for change in self._changes:
+            if change.operation != "Update" or change[:2] not in done:
+                done[change.entity, change.id] = change
+        self._changes.clear()
+        return list(done.values())
 
     def take(self, record: Record) -> None:
         """Put in a record as it is, from a file or from a bulk load."""

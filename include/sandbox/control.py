@@ -51,6 +51,14 @@ class ClockFacts(TypedDict):
     offset_seconds: float
 
 
+class WebhookFacts(TypedDict):
+    """Where webhooks go, what became of those that were sent, and whether any is still to be sent."""
+
+    settings: Json
+    counts: dict[str, int]
+    is_idle: bool
+
+
 class ControlError(Exception):
     """
     The sandbox refused a control call.
@@ -269,6 +277,28 @@ class SandboxControl:
     def clear_hooks(self) -> None:
         """Drop all hooks."""
         self._call("DELETE", "hooks")
+
+    def webhooks(self) -> WebhookFacts:
+        """Tell where webhooks go and what became of them: counts of answers and faults."""
+        facts: WebhookFacts = self._call("GET", "webhooks")
+        return facts
+
+    def change_webhooks(self, **values: Any) -> WebhookFacts:
+        """Change where webhooks go and in what form; include.sandbox.webhooks lists the settings."""
+        facts: WebhookFacts = self._call("POST", "webhooks", values)
+        return facts
+
+    def add_webhook_fault(self, kind: str, **more: Any) -> None:
+        """
+        Let something go wrong with the next webhooks; include.sandbox.webhooks lists the kinds.
+
+        :param more: count, seconds.
+        """
+        self._call("POST", "webhooks/faults", {"kind": kind, **more})
+
+    def clear_webhook_faults(self) -> None:
+        """Let nothing go wrong with webhooks any more."""
+        self._call("DELETE", "webhooks/faults")
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         place = urlsplit(self.base_url)

@@ -104,6 +104,8 @@ class ControlApi:
             Route("/control/settings", self.settings, methods=["GET", "POST"]),
             Route("/control/faults", self.faults, methods=["GET", "POST", "DELETE"]),
             Route("/control/hooks", self.hooks, methods=["GET", "POST", "DELETE"]),
+            Route("/control/webhooks", self.webhooks, methods=["GET", "POST"]),
+            Route("/control/webhooks/faults", self.webhook_faults, methods=["POST", "DELETE"]),
         ]
 
     def _company(self, request: Request) -> Company:
@@ -153,7 +155,8 @@ class ControlApi:
             bulk_books.fill(company.books, asked.books, self._sandbox.seed)
         elif asked.books == "demo":
             demo_books.fill(company.books, self._sandbox.seed)
-        self._sandbox.storage.save(company)
+        # Before the app is connected: nobody is told what the books began with.
+        self._sandbox.save(company)
         return JSONResponse({"realm_id": realm_id, "name": asked.name, **self._new_tokens(realm_id)}, 201)
 
     def _new_tokens(self, realm_id: str) -> dict[str, str]:
@@ -172,7 +175,7 @@ class ControlApi:
         company = self._company(request)
         asked = msgspec.json.decode(await request.body() or b"{}", type=Events)
         counts = random_events.run(company.books, asked.count, asked.seed)
-        self._sandbox.storage.save(company)
+        self._sandbox.save(company)
         return JSONResponse({"events": counts})
 
     @_answers
@@ -256,3 +259,22 @@ class ControlApi:
             hook = hooks.add(msgspec.json.decode(await request.body(), type=dict[str, Any]))
             return JSONResponse({"id": hook.id}, 201)
         return Response(msgspec.json.encode(hooks.waiting), media_type="application/json")
+
+    @_answers
+    async def webhooks(self, request: Request) -> Response:
+        """Tell or change where webhooks go and in what form, and tell what became of them."""
+        sender = self._sandbox.webhooks
+        if request.method == "POST":
+            sender.change(msgspec.json.decode(await request.body(), type=dict[str, Any]))
+        told = {"settings": sender.settings, "counts": sender.counts, "is_idle": sender.is_idle}
+        return Response(msgspec.json.encode(told), media_type="application/json")
+
+    @_answers
+    async def webhook_faults(self, request: Request) -> Response:
+        """Let something go wrong with the next webhooks, or nothing any more."""
+        sender = self._sandbox.webhooks
+        if request.method == "DELETE":
+            sender.faults.clear()
+        else:
+            sender.add_fault(msgspec.json.decode(await request.body(), type=dict[str, Any]))
+        return Response(msgspec.json.encode(sender.faults), media_type="application/json")

@@ -170,6 +170,16 @@ class OAuth:
             raise OAuthError("invalid_request", "Invalid token")
         self._revoke_grant(token.grant)
 
+    def is_connected(self, realm_id: str) -> bool:
+        """Tell whether the app is connected to a company."""
+        return any(
+            token.kind == "refresh"
+            and token.realm_id == realm_id
+            and token.used_at is None
+            and not (token.is_revoked or self._is_expired(token))
+            for token in self.tokens.values()
+        )
+
     def revoke_company(self, realm_id: str) -> None:
         """Revoke all connections of a company, as its admin does in QuickBooks."""
         for grant in {token.grant for token in self.tokens.values() if token.realm_id == realm_id}:

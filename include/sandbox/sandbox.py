@@ -15,6 +15,8 @@ from include.sandbox.injection import Injector
 from include.sandbox.oauth import OAuth
 from include.sandbox.settings import Settings, SettingsBook
 from include.sandbox.storage import Storage
+from include.sandbox.webhook_sender import WebhookSender
+from include.sandbox.webhooks import WebhookSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +35,7 @@ class Sandbox:
 
     :param seed: makes ids, names and amounts repeatable.
     :param data: the SQLite file that keeps everything; without one all is in memory.
+    :param webhooks: where changes are told.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Sandbox:
         data: Path | None = None,
         client_id: str = CLIENT_ID,
         client_secret: str = CLIENT_SECRET,
+        webhooks: WebhookSettings | None = None,
     ) -> None:
         self.seed = seed
         self.clock = Clock()
@@ -49,6 +53,7 @@ class Sandbox:
         self.oauth = OAuth(self.clock, self.settings, client_id, client_secret)
         self.injector = Injector(seed)
         self.hooks = Hooks()
+        self.webhooks = WebhookSender(self.clock, seed, webhooks or WebhookSettings())
         self.storage = Storage(data)
         self.companies: dict[str, Company] = {}
         self._random = random.Random(seed)  # noqa: S311  (repeatable, not secret)
@@ -99,6 +104,13 @@ class Sandbox:
         self.companies[realm_id] = company
         return company
 
+    def save(self, company: Company) -> None:
+        """Keep what has changed in a company, and tell the app of it if it is connected."""
+        self.storage.save(company)
+        changes = company.books.take_changes()
+        if changes and self.webhooks.is_on and self.oauth.is_connected(company.realm_id):
+            self.webhooks.tell(company.realm_id, changes)
+
     def next_realm_id(self) -> str:
         """Return a new realm id in QuickBooks' form."""
         while (realm_id := f"46208165{self._random.randrange(10**11):011d}") in self.companies:
@@ -115,6 +127,7 @@ class Sandbox:
         """Undo what tests have changed, except the books."""
         self.injector.clear()
         self.hooks.clear()
+        self.webhooks.reset()
         self.set_clock(0)
         for realm_id in self.settings.clear():
             self.storage.save_fact(f"settings:{realm_id}", {})

@@ -17,6 +17,8 @@ from include.sandbox.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from include.sandbox.webhooks import WebhookSettings
+
 
 def serve(
     *,
@@ -27,6 +29,7 @@ def serve(
     port_file: Path | None = None,
     client_id: str = CLIENT_ID,
     client_secret: str = CLIENT_SECRET,
+    webhooks: WebhookSettings | None = None,
 ) -> None:
     """
     Serve until SIGTERM or SIGINT.
@@ -34,9 +37,12 @@ def serve(
     :param port: 0 for a free one.
     :param data: the SQLite file that keeps everything.
     :param port_file: where to write the port once the server listens.
+    :param webhooks: where changes are told.
     :raises OSError: when the port is taken.
     """
-    sandbox = Sandbox(seed=seed, data=data, client_id=client_id, client_secret=client_secret)
+    sandbox = Sandbox(
+        seed=seed, data=data, client_id=client_id, client_secret=client_secret, webhooks=webhooks
+    )
     config = uvicorn.Config(
         build(sandbox),
         http=TrackedProtocol,

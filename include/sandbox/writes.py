@@ -156,6 +156,7 @@ def _void(books: Books, entity: Entity, record: Record) -> Written:
     if void is None:
         raise faults.unsupported("void")
     voided = void(books, record)
+    books.note(entity.name, voided.id, "Void")
     return Written(entity.name, voided.id, "void", voided.json)
 
 
