@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 DAGS = ROOT / "dags"
+PROVIDER = ROOT / "include/provider"
+VERIFIER_TOKEN = "a-verifier-token"
 
 
 def quickbooks_connection(sandbox: SandboxControl, **changes: str) -> str:
@@ -34,7 +36,7 @@ def quickbooks_connection(sandbox: SandboxControl, **changes: str) -> str:
     :param changes: fields of the connection that differ, such as the password.
     """
     connection = {
-        "conn_type": "http",
+        "conn_type": "quickbooks",
         "login": "sandbox-client",
         "password": "sandbox-secret",
         "extra": {
@@ -42,6 +44,7 @@ def quickbooks_connection(sandbox: SandboxControl, **changes: str) -> str:
             "api_url": sandbox.api_url,
             "discovery_url": sandbox.discovery_url,
             "redirect_uri": "http://127.0.0.1/callback",
+            "webhook_verifier_token": VERIFIER_TOKEN,
         },
     }
     return json.dumps(connection | changes)
@@ -75,6 +78,8 @@ def _set_up() -> None:
     with (HOME / "airflow.cfg").open("w") as file:
         settings.write(file)
     os.environ["AIRFLOW_HOME"] = str(HOME)
+    # Airflow finds the connection type there, as on the PYTHONPATH of an installation.
+    sys.path.append(str(PROVIDER))
 
 
 HOME = _new_home()

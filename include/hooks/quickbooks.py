@@ -48,6 +48,18 @@ class QuickBooksHook(ConnectionLookup):
             discovery_url=extra.get("discovery_url"),
         )
 
+    def test_connection(self) -> tuple[bool, str]:
+        """Tell whether Intuit knows the app, for the Test button of Airflow's connections; it takes no company."""
+        from include.errors import ReceivablesError
+
+        try:
+            app = self.get_conn()
+            _ = self.api_url
+            app.check_client()
+        except ReceivablesError as error:
+            return False, str(error)
+        return True, f"Intuit knows this app: client ID and secret are right ({app.environment})."
+
     @property
     def api_url(self) -> str:
         """
@@ -67,3 +79,13 @@ class QuickBooksHook(ConnectionLookup):
                 f"use one of {', '.join(API_URLS)}."
             )
         return str(url)
+
+    @property
+    def webhook_verifier_token(self) -> str:
+        """
+        The secret that Intuit signs webhook deliveries with; empty where webhooks are not set up.
+
+        :raises ConfigurationError: when the connection is missing.
+        """
+        extra = self.get_connection(self.quickbooks_conn_id).extra_dejson
+        return str(extra.get("webhook_verifier_token") or "")

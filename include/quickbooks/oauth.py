@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 import requests
 
-from include.errors import ConfigurationError, UnreachableError
+from include.errors import ConfigurationError, ReauthorizeError, UnreachableError
 from include.quickbooks import transport
 from include.quickbooks.faults import Fault, error_for, raise_for_answer, raise_for_fault
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 SCOPE = "com.intuit.quickbooks.accounting"
 ENVIRONMENTS = ("production", "sandbox")
 TIMEOUT = (3.05, 30.0)
+# None that Intuit has ever given.
+NO_REFRESH_TOKEN = "none-of-any-company"  # noqa: S105
 
 
 class Endpoints(msgspec.Struct, frozen=True):
@@ -158,6 +160,24 @@ class OAuthApp:
             log.info("QuickBooks had no such token to revoke, intuit_tid %s", _tid(response))
             return
         self._raise_for_refusal(response, token)
+
+    def check_client(self) -> None:
+        """
+        Make sure that Intuit knows the app by its client id and secret, without touching any company's connection.
+
+        Intuit looks at these first: it answers ``invalid_client`` to wrong ones, and ``invalid_grant`` to right ones
+        that come with a refresh token which never was.
+
+        :raises ConfigurationError: if it does not know them.
+        :raises RetryableError: if there was no usable answer.
+        """
+        try:
+            self.refresh(NO_REFRESH_TOKEN)
+        except ReauthorizeError:
+            return
+        raise ConfigurationError(
+            "The address that was asked gives tokens for a refresh token that never was: check discovery_url."
+        )
 
     def _ask_for_tokens(self, grant_type: str, **form: str) -> Tokens:
         # Intuit: without this header the answer does not say when a person has to connect again.
