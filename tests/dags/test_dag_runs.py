@@ -66,6 +66,31 @@ def test_each_company_has_a_task_of_its_own_under_its_name(run_dag, bench):
     assert {task for task in run.tasks if task.startswith("sync")} == {"sync acme", "sync globex"}
 
 
+def test_a_sync_may_be_for_one_company_only(run_dag, bench):
+    connect_as_imported(bench, "acme")
+    connect_as_imported(bench, "globex")
+
+    run = run_dag("quickbooks_to_peakflo", companies=["globex"])
+
+    assert {task for task in run.tasks if task.startswith("sync")} == {"sync globex"}
+    assert log_of(bench.db) == [("globex", "quickbooks_to_peakflo", run.run_id, "success", None)]
+
+
+@pytest.mark.parametrize(
+    ("company_id", "reason"),
+    [("acme", "is paused, so QuickBooks is not asked"), ("typo", "no company 'typo'")],
+)
+def test_a_sync_for_a_company_that_cannot_be_asked_fails_and_says_why(run_dag, bench, company_id, reason):
+    connect_as_imported(bench, "acme")
+    bench.db.execute("update sync.connection set status = 'paused'")
+
+    run = run_dag("quickbooks_to_peakflo", companies=[company_id])
+
+    assert run.tasks["plan"] == "failed"
+    assert reason in run.log
+    assert log_of(bench.db) == []
+
+
 def test_a_company_that_fails_fails_alone_and_with_its_reason(run_dag, bench):
     connect_as_imported(bench, "acme")
     globex = connect_as_imported(bench, "globex")
@@ -216,6 +241,7 @@ def test_a_conf_with_an_unknown_key_is_refused_before_anything_is_read(run_dag, 
         ("import_company", {"company_id": "no spaces"}, "company_id"),
         ("import_company", {"company_id": "acme", "accept_deletions": "yes"}, "accept_deletions"),
         ("quickbooks_to_peakflo", {"accept_deletions": "acme"}, "accept_deletions"),
+        ("quickbooks_to_peakflo", {"companies": ["../etc"]}, "companies"),
         ("quickbooks_to_peakflo", {"accept_deletions": ["../etc"]}, "accept_deletions"),
         ("refresh_reference_data", {"groups": ["invoices"]}, "groups"),
         ("refresh_reference_data", {"groups": []}, "groups"),

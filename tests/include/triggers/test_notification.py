@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.triggers import outbox
-from include.triggers.outbox import OutboxTrigger
+from include.triggers import notification
+from include.triggers.notification import OUTBOX_DELIVERY, WEBHOOK_EVENT, NotificationTrigger
 from tests.airflow_settings import define_connections
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ DEADLINE_SECONDS = 20
 @pytest.fixture(autouse=True)
 def connections(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxControl, db_url: str) -> None:
     define_connections(monkeypatch, sandbox, db_url)
-    monkeypatch.setattr(outbox, "RECONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(notification, "RECONNECT_SECONDS", 0.05)
 
 
 async def listener(db: psycopg.Connection) -> int:
@@ -41,15 +41,15 @@ async def following(events: AsyncIterator[Any]) -> list[str]:
     return list(event.payload["companies"])
 
 
-def notify(db: psycopg.Connection, *companies: str) -> None:
+def notify(db: psycopg.Connection, *companies: str, channel: str = WEBHOOK_EVENT) -> None:
     with db.transaction():
         for company in companies:
-            db.execute("select pg_notify('outbox_delivery', %s)", [company])
+            db.execute("select pg_notify(%s, %s)", [channel, company])
 
 
 def test_it_fires_at_once_and_then_once_for_all_that_follow_closely(db: psycopg.Connection):
     async def listen() -> list[list[str]]:
-        async with contextlib.aclosing(OutboxTrigger(pause_seconds=0.3).run()) as events:
+        async with contextlib.aclosing(NotificationTrigger(WEBHOOK_EVENT, pause_seconds=0.3).run()) as events:
             first = asyncio.create_task(following(events))
             await listener(db)
             notify(db, "acme")
@@ -63,7 +63,7 @@ def test_it_fires_at_once_and_then_once_for_all_that_follow_closely(db: psycopg.
 
 def test_it_listens_again_after_the_connection_was_lost_and_fires_for_what_it_missed(db: psycopg.Connection):
     async def listen() -> list[list[str]]:
-        async with contextlib.aclosing(OutboxTrigger(pause_seconds=0).run()) as events:
+        async with contextlib.aclosing(NotificationTrigger(WEBHOOK_EVENT, pause_seconds=0).run()) as events:
             first = asyncio.create_task(following(events))
             db.execute("select pg_terminate_backend(%s)", [await listener(db)])
             fired = [await first]
@@ -73,7 +73,26 @@ def test_it_listens_again_after_the_connection_was_lost_and_fires_for_what_it_mi
     assert asyncio.run(listen()) == [[], ["acme"]]
 
 
+@pytest.mark.parametrize("channel", [OUTBOX_DELIVERY, WEBHOOK_EVENT])
+def test_it_hears_what_its_own_channel_says_and_nothing_else(db: psycopg.Connection, channel: str):
+    async def listen() -> list[str]:
+        async with contextlib.aclosing(NotificationTrigger(channel).run()) as events:
+            first = asyncio.create_task(following(events))
+            await listener(db)
+            for other in {"outbox_delivery", "webhook_event"} - {channel}:
+                notify(db, "other", channel=other)
+            notify(db, "acme", channel=channel)
+            return await first
+
+    assert asyncio.run(listen()) == ["acme"]
+
+
 def test_another_process_can_build_it_again():
-    path, arguments = OutboxTrigger("receivables_db", pause_seconds=1.5).serialize()
-    assert path == "include.triggers.outbox.OutboxTrigger"
-    assert OutboxTrigger(**arguments).serialize() == (path, arguments)
+    path, arguments = NotificationTrigger(WEBHOOK_EVENT, pause_seconds=1.5).serialize()
+    assert path == "include.triggers.notification.NotificationTrigger"
+    assert NotificationTrigger(**arguments).serialize() == (path, arguments)
+
+
+def test_those_who_listen_to_different_channels_are_told_apart():
+    outbox, webhook = NotificationTrigger(OUTBOX_DELIVERY), NotificationTrigger(WEBHOOK_EVENT)
+    assert outbox.serialize() != webhook.serialize()

@@ -1,4 +1,4 @@
-"""Wakes the delivery of payments as soon as the database says that one was queued."""
+"""Wakes a DAG as soon as the receivables database says that there is something to do."""
 
 from __future__ import annotations
 
@@ -16,51 +16,64 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "outbox_delivery"
+# A payment was queued for QuickBooks; the payload is its company.
+OUTBOX_DELIVERY = "outbox_delivery"
+# QuickBooks says that records of a company have changed; the payload is the company.
+WEBHOOK_EVENT = "webhook_event"
+
 RECONNECT_SECONDS = 5.0
-# Nothing is sent while nothing is queued: without these, a connection that a firewall dropped is never noticed.
+# Nothing is sent while nothing happens: without these, a connection that a firewall dropped is never noticed.
 KEEPALIVES: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
-class OutboxTrigger(BaseEventTrigger):
+class NotificationTrigger(BaseEventTrigger):
     """
-    Fire when payments were queued for QuickBooks: at once for the first, then once for all that follow closely.
+    Fire when the database notifies: at once for the first time, then once for all that follows closely.
 
-    A lost connection to the database is opened again, for as long as it takes; what was queued meanwhile is fired for
-    then.
+    A lost connection to the database is opened again, for as long as it takes; what was notified meanwhile is fired
+    for then.
 
-    :param postgres_conn_id: the Airflow connection of the receivables database.
+    :param channel: what to listen to; each notification names a company.
     :param pause_seconds: how long to gather what follows before firing again.
+    :param postgres_conn_id: the Airflow connection of the receivables database.
     """
 
-    def __init__(self, postgres_conn_id: str = "receivables_db", pause_seconds: float = 1.0) -> None:
+    def __init__(
+        self, channel: str, pause_seconds: float = 1.0, postgres_conn_id: str = "receivables_db"
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.postgres_conn_id = postgres_conn_id
+        self.channel = channel
         self.pause_seconds = pause_seconds
+        self.postgres_conn_id = postgres_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what another process needs to build this trigger."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
-            {"postgres_conn_id": self.postgres_conn_id, "pause_seconds": self.pause_seconds},
+            {
+                "channel": self.channel,
+                "pause_seconds": self.pause_seconds,
+                "postgres_conn_id": self.postgres_conn_id,
+            },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Listen, and fire for each notification or group of them."""
         import psycopg  # noqa: PLC0415 - DAG files that name this trigger are parsed again and again
+        from psycopg import sql  # noqa: PLC0415 - see above
 
         is_first = True
         while True:
             try:
                 async with await self._connect() as db:
-                    await db.execute(f"listen {CHANNEL}")
+                    await db.execute(sql.SQL("listen {}").format(sql.Identifier(self.channel)))
                     if not is_first:
                         yield TriggerEvent({"companies": []})  # type: ignore[no-untyped-call]
                     is_first = False
                     async for event in self._listen(db):
                         yield event
             except psycopg.OperationalError as error:
-                logger.warning("Payments are not listened for: %s", " ".join(str(error).split()))
+                logger.warning("Nobody listens to %s: %s", self.channel, " ".join(str(error).split()))
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _connect(self) -> AsyncConnection:

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from include.sandbox.control import SandboxControl
+from tests.airflow_client import AirflowClient
+from tests.bookkeeper import Bookkeeper
+from tests.fixtures_local import switch_webhooks
+from tests.other_process import Keys
+from tests.workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from include.receivables.companies import Company
+    from tests.fixtures_local import RunningStack
+
+# The 5-minute sync would take the changes in as well, but not so soon.
+SOON_SECONDS = 60
+# The triggerer listens some seconds after the DAG was read.
+LISTENING_SECONDS = 120
+LISTENING = (
+    "select 1 from pg_stat_activity where datname = current_database() and query like 'listen%webhook_event%'"
+)
+
+
+@pytest.fixture(scope="module")
+def bench(running_stack: RunningStack) -> Iterator[Workbench]:
+    sandbox = SandboxControl(running_stack.sandbox_url)
+    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
+    with psycopg.connect(running_stack.database_url, autocommit=True) as db:
+        yield Workbench(keys.access(), sandbox, db)
+
+
+@pytest.fixture(scope="module")
+def company(running_stack: RunningStack, bench: Workbench) -> Iterator[Company]:
+    """A company of the running stack, which is paused at the end: other tests count those that are connected."""
+    company = bench.imported("empty", company_id="kiosk")
+    bench.sandbox.change_settings(company.realm_id, throttle="off")
+    wait_for(lambda: bench.db.execute(LISTENING).fetchone() is not None, LISTENING_SECONDS)
+    switch_webhooks(running_stack, is_on=True)
+    yield company
+    switch_webhooks(running_stack, is_on=False)
+    bench.db.execute("update sync.connection set status = 'paused' where company_id = 'kiosk'")
+
+
+@pytest.fixture
+def books(bench: Workbench, company: Company) -> Iterator[Bookkeeper]:
+    with Bookkeeper(bench.sandbox, company.realm_id) as books:
+        yield books
+
+
+@pytest.fixture
+def admin(running_stack: RunningStack) -> AirflowClient:
+    return AirflowClient(running_stack, "admin")
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = SOON_SECONDS) -> float:
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def invoices(bench: Workbench) -> int:
+    [count] = bench.db.execute(
+        "select count(*) from peakflo.invoice where company_id = 'kiosk' and deleted_at is null"
+    ).fetchone()
+    return count
+
+
+def has_payment(bench: Workbench, qbo_id: str) -> bool:
+    row = bench.db.execute(
+        "select 1 from peakflo.payment where company_id = 'kiosk' and source_id = %s", [qbo_id]
+    )
+    return row.fetchone() is not None
+
+
+def reads(bench: Workbench) -> list[str]:
+    """Return the DAG of each run that read the company's books."""
+    runs = bench.db.execute("select dag_id from sync.run where company_id = 'kiosk' and state = 'success'")
+    return [row[0] for row in runs]
+
+
+def is_settled(bench: Workbench, company: Company) -> bool:
+    """Tell whether all that QuickBooks told was read, and nobody is at it any more."""
+    busy = (
+        "select 1 from sync.webhook_event where realm_id = %(realm_id)s and read_at is null "
+        "union all select 1 from sync.run where realm_id = %(realm_id)s and state = 'running'"
+    )
+    is_told = bench.sandbox.webhooks()["is_idle"]
+    return is_told and bench.db.execute(busy, {"realm_id": company.realm_id}).fetchone() is None
+
+
+def test_a_payment_in_quickbooks_is_in_peakflo_seconds_later(
+    bench: Workbench, company: Company, books: Bookkeeper
+):
+    customer = books.customer("Ada")
+    invoice = books.invoice(customer, "100")
+    payment = books.pay(customer, "100", ("Invoice", invoice, "100"))
+
+    seconds = wait_for(lambda: has_payment(bench, payment))
+
+    print(f"in Peakflo after {seconds:.2f} s")
+    due = bench.db.execute(
+        "select amount_due from peakflo.invoice where company_id = 'kiosk' and source_id = %s", [invoice]
+    )
+    assert due.fetchall() == [(0,)]
+
+
+def test_a_burst_of_a_thousand_events_leads_to_a_few_reads(
+    bench: Workbench, company: Company, books: Bookkeeper
+):
+    customer = books.customer("Bea")
+    wait_for(lambda: is_settled(bench, company))
+    known, before = invoices(bench), len(reads(bench))
+    bench.sandbox.reset_calls(company.realm_id)
+    sale = {"DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {"ItemRef": {"value": "1"}}}
+    line = {**sale, "Amount": "10"}
+    written = books.batch("create", "Invoice", [{"CustomerRef": {"value": customer}, "Line": [line]}] * 250)
+    for number in range(3):
+        changed = [{**key_of(record), "sparse": True, "PrivateNote": str(number)} for record in written]
+        written = books.batch("update", "Invoice", changed)
+
+    wait_for(lambda: is_settled(bench, company))
+
+    taken = reads(bench)[before:]
+    print(f"{len(taken)} reads, {bench.sandbox.calls(company.realm_id)['metered']} metered calls")
+    assert invoices(bench) == known + 250
+    assert "read_webhook_events" in taken
+    assert len(taken) <= 8
+    assert bench.sandbox.calls(company.realm_id)["metered"] <= 12
+
+
+def key_of(record: dict[str, Any]) -> dict[str, Any]:
+    return {"Id": record["Id"], "SyncToken": record["SyncToken"]}
+
+
+def connection(running_stack: RunningStack, **changes: Any) -> dict[str, Any]:
+    """The connection of the stack as Airflow's form sends it."""
+    sandbox = running_stack.sandbox_url
+    extra = (
+        '{"environment": "sandbox", "webhook_verifier_token": "very-secret-verifier", '
+        f'"api_url": "{sandbox}", "discovery_url": "{sandbox}/.well-known/openid_sandbox_configuration"}}'
+    )
+    filled = {"connection_id": "quickbooks_of_a_test", "conn_type": "quickbooks", "description": ""}
+    keys = {"login": "sandbox-client", "password": "sandbox-secret", "extra": extra}
+    return {**filled, **keys, "host": "", "schema": "", "port": None, **changes}
+
+
+def test_the_test_button_proves_the_app(running_stack: RunningStack, admin: AirflowClient):
+    answer = admin.call("POST", "connections/test", json=connection(running_stack))
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {
+        "status": True,
+        "message": "Intuit knows this app: client ID and secret are right (sandbox).",
+    }
+
+
+def test_the_test_button_says_what_is_wrong(running_stack: RunningStack, admin: AirflowClient):
+    answer = admin.call("POST", "connections/test", json=connection(running_stack, password="guessed"))
+
+    assert answer.json()["status"] is False
+    assert answer.json()["message"].startswith("QuickBooks rejects the app's client id or secret")
+
+
+def test_airflow_offers_the_connection_type_and_knows_its_provider(admin: AirflowClient):
+    providers = admin.call("GET", "providers", params={"limit": 200}).json()["providers"]
+    assert "quickbooks-provider" in {provider["package_name"] for provider in providers}
+
+    forms = admin.call("GET", "../../ui/connections/hook_meta").json()
+    [form] = [form for form in forms if form["connection_type"] == "quickbooks"]
+    assert form["hook_name"] == "QuickBooks"
+    assert "webhook_verifier_token" in form["extra_fields"]
+
+
+def test_secrets_are_masked_in_every_answer_of_the_api(running_stack: RunningStack, admin: AirflowClient):
+    created = admin.call("POST", "connections", json=connection(running_stack))
+    try:
+        assert created.status_code == 201, created.text
+        read = admin.call("GET", "connections/quickbooks_of_a_test")
+        listed = admin.call("GET", "connections")
+        for answer in (created, read, listed):
+            assert "quickbooks_of_a_test" in answer.text
+            assert "sandbox-secret" not in answer.text
+            assert "very-secret-verifier" not in answer.text
+        assert read.json()["password"] == "***"
+    finally:
+        admin.call("DELETE", "connections/quickbooks_of_a_test")
