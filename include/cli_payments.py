@@ -11,23 +11,28 @@ if TYPE_CHECKING:
 
 
 def add_account_mapping_commands(commands: Any) -> None:
-    """Add ``account-mapping show`` and ``account-mapping set`` to the command line."""
+    """Add ``account-mapping show``, ``set`` and ``remove`` to the command line."""
     mapping = commands.add_parser(
         "account-mapping", help="show or choose the accounts that Peakflo's payments move"
     )
     actions = mapping.add_subparsers(required=True, metavar="ACTION")
-    show = actions.add_parser("show", help="show the mapped accounts, and what is wrong with them")
+    show = actions.add_parser(
+        "show", help="show the mapped accounts and what is wrong with them, and those that are missing"
+    )
     choose = actions.add_parser("set", help="map a purpose to an account of QuickBooks")
-    for action, command in ((show, _show), (choose, _set)):
+    remove = actions.add_parser("remove", help="map a purpose to no account any more")
+    for action, command in ((show, _show), (choose, _set), (remove, _remove)):
         action.add_argument("company_id", metavar="COMPANY")
         action.add_argument("--json", action="store_true", help="for programs")
         action.set_defaults(command=command)
-    choose.add_argument(
-        "purpose",
-        metavar="PURPOSE[:DETAIL]",
-        help="deposit_currency:USD, deposit_wallet:NAME, processing_fees, rounding, "
-        "withholding_tax_receivable[:TYPE] or receivable:USD",
-    )
+    for action in (choose, remove):
+        action.add_argument(
+            "purpose",
+            metavar="PURPOSE[:DETAIL]",
+            help="deposit_currency:USD, deposit_wallet:NAME, funding_wallet:NAME, disburse_wallet:NAME, "
+            "processing_fees, rounding, bill_item_default, withholding_tax_receivable[:TYPE], "
+            "withholding_tax_payable[:TYPE] or receivable:USD",
+        )
     choose.add_argument("account_id", metavar="ACCOUNT_ID", help="QuickBooks' id of the account")
 
 
@@ -51,11 +56,34 @@ def _set(options: argparse.Namespace) -> None:
         _print(db, company, as_json=options.json)
 
 
+def _remove(options: argparse.Namespace) -> None:
+    from include.hooks.receivables_db import ReceivablesDbHook
+    from include.receivables.account_mapping import remove_account
+    from include.receivables.companies import get_company
+
+    purpose, _, detail = options.purpose.partition(":")
+    with ReceivablesDbHook().get_conn() as db:
+        company = get_company(db, options.company_id)
+        remove_account(db, company, purpose, detail)
+        _print(db, company, as_json=options.json)
+
+
 def _print(db: Any, company: Any, *, as_json: bool) -> None:
     from include.receivables.account_mapping import list_mapping
+    from include.receivables.mapping_form import list_unmapped
 
-    rows = list_mapping(db, company)
+    mapped = list_mapping(db, company)
+    missing = [_missing(row) for row in list_unmapped(db, company) if row.fault is None]
     if as_json:
-        print(to_json(rows))
-    else:
-        print_table(("purpose", "detail", "qbo_id", "name", "type", "currency", "status", "fault"), rows)
+        print(to_json({"mapped": mapped, "missing": missing}))
+        return
+    columns = ("purpose", "detail", "qbo_id", "name", "type", "currency", "status", "fault")
+    print_table(columns, [*mapped, *missing])
+
+
+def _missing(row: Any) -> dict[str, Any]:
+    """Return a row of what has to be mapped and is not."""
+    fault = "not mapped yet"
+    if row.waiting:
+        fault += f": payments that wait for it: {row.waiting}"
+    return {"purpose": row.purpose, "detail": row.detail, "waiting": row.waiting, "fault": fault}

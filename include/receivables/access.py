@@ -51,17 +51,18 @@ class Access:
     api_url: str
 
     @contextmanager
-    def open_books(self, company_id: str) -> Iterator[Books]:
+    def open_books(self, company_id: str, *, read_timeout: float = 60.0) -> Iterator[Books]:
         """
         Open a connected company's books.
 
+        :param read_timeout: seconds to wait for an answer of QuickBooks.
         :raises ConfigurationError: when there is no such company or it is not connected.
         """
         side = SideConnection(self.connect)
         try:
             with self.connect() as db:
                 company = get_connected_company(db, company_id)
-                with self.client(company, side) as quickbooks:
+                with self.client(company, side, read_timeout=read_timeout) as quickbooks:
                     yield Books(db, company, quickbooks)
         finally:
             side.close()
@@ -84,7 +85,12 @@ class Access:
             api_url=self.api_url,
             realm_id=company.realm_id,
             tokens=CompanyTokens(
-                company.company_id, side=side, app=self.app, cipher=self.cipher, margin=token_margin
+                company.company_id,
+                company.realm_id,
+                side=side,
+                app=self.app,
+                cipher=self.cipher,
+                margin=token_margin,
             ),
             limiter=SharedPace(company.realm_id, side=side),
             connect_timeout=connect_timeout,

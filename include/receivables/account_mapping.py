@@ -1,4 +1,4 @@
-"""Which account of QuickBooks takes what: deposits per wallet or currency, fees, rounding, withholding tax."""
+"""Which account of QuickBooks takes what: deposits per wallet or currency, fees, rounding, withholding tax, bills."""
 
 from __future__ import annotations
 
@@ -29,26 +29,32 @@ class Purpose:
     :param detail: what tells several accounts of one purpose apart, in words; empty if there is only one.
     :param is_detail_required: whether an account without the detail stands for nothing.
     :param types: the types of account that QuickBooks, and bookkeeping, take for it.
+    :param is_mandatory: whether payments wait without it.
     """
 
     name: str
     types: tuple[str, ...]
     detail: str = ""
     is_detail_required: bool = False
+    is_mandatory: bool = False
 
 
 PURPOSES = {
     purpose.name: purpose
     for purpose in (
-        Purpose("deposit_wallet", _DEPOSIT_TYPES, "wallet", is_detail_required=True),
-        Purpose("deposit_currency", _DEPOSIT_TYPES, "currency", is_detail_required=True),
-        Purpose("processing_fees", _COST_TYPES),
-        Purpose("rounding", (*_COST_TYPES, "Income", "Other Income")),
+        Purpose("processing_fees", _COST_TYPES, is_mandatory=True),
+        Purpose("bill_item_default", _COST_TYPES),
+        Purpose("rounding", (*_COST_TYPES, "Income", "Other Income"), is_mandatory=True),
         Purpose(
             "withholding_tax_receivable",
             ("Other Current Asset", "Other Asset", "Other Current Liability"),
             "type of tax",
         ),
+        Purpose("withholding_tax_payable", ("Other Current Liability",), "type of tax"),
+        Purpose("deposit_wallet", _DEPOSIT_TYPES, "wallet", is_detail_required=True),
+        Purpose("funding_wallet", _DEPOSIT_TYPES, "wallet", is_detail_required=True),
+        Purpose("disburse_wallet", _DEPOSIT_TYPES, "wallet", is_detail_required=True),
+        Purpose("deposit_currency", _DEPOSIT_TYPES, "currency", is_detail_required=True, is_mandatory=True),
         Purpose("receivable", ("Accounts Receivable",), "currency", is_detail_required=True),
     )
 }
@@ -63,6 +69,7 @@ class Account:
     type: str | None
     currency: str | None
     status: str | None
+    code: str | None = None
 
 
 class Mapping:
@@ -79,6 +86,10 @@ class Mapping:
     def find(self, purpose: str, detail: str = "") -> Account | None:
         """Return the account of a purpose and its detail, else the one of the purpose alone."""
         return self._accounts.get((purpose, detail)) or self._accounts.get((purpose, ""))
+
+    def find_exactly(self, purpose: str, detail: str) -> Account | None:
+        """Return the account of a purpose and its detail alone."""
+        return self._accounts.get((purpose, detail))
 
     def fault_of(self, account: Account, purpose: str, currency: str | None) -> str | None:
         """
@@ -118,7 +129,7 @@ def list_mapping(db: Connection, company: Company) -> list[dict[str, Any]]:
     rows = _rows(db, company)
     for row in rows:
         account = Account(row["qbo_id"], row["name"], row["type"], row["currency"], row["status"])
-        row["fault"] = mapping.fault_of(account, row["purpose"], _currency_of(row["purpose"], row["detail"]))
+        row["fault"] = mapping.fault_of(account, row["purpose"], currency_of(row["purpose"], row["detail"]))
     return rows
 
 
@@ -132,20 +143,39 @@ def save_account(
     :param detail: such as the wallet or the currency; empty if the purpose has only one account.
     :raises ConfigurationError: when there is no such purpose, or the account cannot serve it.
     """
-    _check_purpose(purpose, detail)
+    check_purpose(purpose, detail)
     keys = {"company_id": company.company_id, "realm_id": company.realm_id, "account_qbo_id": account_qbo_id}
     with db.cursor(row_factory=class_row(Account)) as cursor:
         account = cursor.execute(load("sync/select_account"), keys).fetchone()
     mapping = Mapping({}, _home_currency(db, company))
     unknown = Account(account_qbo_id, None, None, None, None)
-    fault = mapping.fault_of(account or unknown, purpose, _currency_of(purpose, detail))
+    fault = mapping.fault_of(account or unknown, purpose, currency_of(purpose, detail))
     if fault:
         raise ConfigurationError(fault)
     saved = {"purpose": purpose, "detail": detail, "mapped_by": mapped_by}
     db.execute(load("sync/save_account_mapping"), keys | saved)
 
 
-def _check_purpose(purpose: str, detail: str) -> None:
+def remove_account(db: Connection, company: Company, purpose: str, detail: str) -> None:
+    """
+    Map a purpose to no account any more.
+
+    :raises ConfigurationError: when it was not mapped.
+    """
+    check_purpose(purpose, detail)
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+    removed = {"purpose": purpose, "detail": detail}
+    if db.execute(load("sync/remove_account_mapping"), keys | removed).fetchone() is None:
+        wanted = f"{purpose}:{detail}" if detail else purpose
+        raise ConfigurationError(f"No account is mapped for {wanted}: there is nothing to remove.")
+
+
+def check_purpose(purpose: str, detail: str) -> None:
+    """
+    Check that there is such a purpose.
+
+    :raises ConfigurationError: when there is none, or not of that detail.
+    """
     kind = PURPOSES.get(purpose)
     if kind is None:
         raise ConfigurationError(f"There is no purpose {purpose!r}: use {_either(tuple(PURPOSES))}.")
@@ -159,7 +189,8 @@ def _check_purpose(purpose: str, detail: str) -> None:
         raise ConfigurationError(f"{detail!r} is no currency: use three capital letters, such as USD.")
 
 
-def _currency_of(purpose: str, detail: str) -> str | None:
+def currency_of(purpose: str, detail: str) -> str | None:
+    """Return the currency that a purpose is about; None if it may be any."""
     return detail if PURPOSES[purpose].detail == "currency" else None
 
 

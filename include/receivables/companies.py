@@ -57,13 +57,18 @@ def get_company(db: Connection, company_id: str) -> Company:
 
     :raises ConfigurationError: when there is none of that id.
     """
-    with db.cursor(row_factory=class_row(Company)) as cursor:
-        company = cursor.execute(load("sync/select_company"), {"company_id": company_id}).fetchone()
+    company = find_company(db, company_id)
     if company is None:
         raise ConfigurationError(
             f"There is no company {company_id!r}: connect it first, or pick one of `bin/receivables company list`."
         )
     return company
+
+
+def find_company(db: Connection, company_id: str) -> Company | None:
+    """Read one company, if there is one of that id."""
+    with db.cursor(row_factory=class_row(Company)) as cursor:
+        return cursor.execute(load("sync/select_company"), {"company_id": company_id}).fetchone()
 
 
 def get_connected_company(db: Connection, company_id: str) -> Company:
@@ -79,6 +84,13 @@ def get_connected_company(db: Connection, company_id: str) -> Company:
             + ("let it go on first." if company.status == "paused" else "connect it again.")
         )
     return company
+
+
+def name_books(db: Connection, company_id: str, realm_id: str) -> str:
+    """Name a QuickBooks company as people know it, as far as it was read: its name there and its id."""
+    keys = {"company_id": company_id, "realm_id": realm_id}
+    row = db.execute(load("sync/read_source_name"), keys).fetchone()
+    return f"{row[0]} ({realm_id})" if row and row[0] else realm_id
 
 
 def list_companies(db: Connection, company_id: str | None = None) -> list[dict[str, Any]]:
@@ -127,48 +139,93 @@ def connect_company(
     :raises ConfigurationError: when an id is malformed, or another company uses the realm.
     :raises ReauthorizeError: when QuickBooks does not accept the refresh token.
     """
-    _check_ids(company_id, realm_id)
-    keys = {"company_id": company_id, "realm_id": realm_id}
-    _check_realm_is_free(db, keys)
+    check_company_id(company_id)
+    check_realm_id(realm_id)
+    user = find_realm_user(db, company_id, realm_id)
+    if user is not None:
+        raise ConfigurationError(
+            f"QuickBooks company {realm_id} is connected to company {user!r} already: disconnect that first."
+        )
     tokens = app.refresh(refresh_token)
-    had_realm = any(row["realm_id"] == realm_id for row in list_companies(db, company_id))
     with db.transaction():
-        db.execute(load("sync/save_company"), {**keys, "name": name})
-        db.execute(load("sync/save_connection"), {**keys, "connected_by": connected_by})
-        db.execute(load("sync/save_tokens"), {**keys, **cipher.encrypt_tokens(tokens)})
-        if not had_realm:
-            queue_all(db, realm_id)
+        record_connection(
+            db,
+            company_id=company_id,
+            name=name,
+            realm_id=realm_id,
+            connected_by=connected_by,
+            tokens=cipher.encrypt_tokens(tokens),
+        )
     return get_company(db, company_id)
 
 
-def _check_ids(company_id: str, realm_id: str) -> None:
+def record_connection(
+    db: Connection, *, company_id: str, name: str, realm_id: str, connected_by: str, tokens: dict[str, Any]
+) -> None:
+    """
+    Record that a company is connected from now on, in the caller's transaction.
+
+    If it had other books before, what is known of the new ones takes effect: the company's own facts at once, all else
+    that is staged with the next merge.
+
+    :param tokens: encrypted, see :meth:`include.receivables.tokens.TokenCipher.encrypt_tokens`.
+    :raises psycopg.errors.UniqueViolation: when another company has just been connected to the realm.
+    """
+    keys = {"company_id": company_id, "realm_id": realm_id}
+    before = db.execute(load("sync/lock_connection"), keys).fetchone()
+    db.execute(load("sync/save_company"), keys | {"name": name})
+    db.execute(load("sync/save_connection"), keys | {"connected_by": connected_by})
+    db.execute(load("sync/save_tokens"), keys | tokens)
+    if before is not None and before[0] == realm_id:
+        return
+    queue_all(db, realm_id)
+    if before is not None:
+        db.execute(load("peakflo/merge_company"), keys | {"qbo_ids": []})
+
+
+def check_company_id(company_id: str) -> None:
+    """
+    Check the form of an id of Peakflo's.
+
+    :raises ConfigurationError: when it has another one.
+    """
     if not COMPANY_ID.fullmatch(company_id):
         raise ConfigurationError(
             f"{company_id!r} is no company id: use up to 64 letters, digits, dots, dashes and underscores."
         )
+
+
+def check_realm_id(realm_id: str) -> None:
+    """
+    Check the form of an id of QuickBooks'.
+
+    :raises ConfigurationError: when it has another one.
+    """
     if not (realm_id.isascii() and realm_id.isdigit()):
         raise ConfigurationError(f"{realm_id!r} is no QuickBooks company id: it has to be digits only.")
 
 
-def _check_realm_is_free(db: Connection, keys: dict[str, str]) -> None:
-    user = db.execute(load("sync/find_realm_user"), keys).fetchone()
-    if user is not None:
-        raise ConfigurationError(
-            f"QuickBooks company {keys['realm_id']} is connected to company {user[0]!r} already: disconnect that first."
-        )
+def find_realm_user(db: Connection, company_id: str, realm_id: str) -> str | None:
+    """Return the other company that is connected to a QuickBooks company, if there is one."""
+    keys = {"company_id": company_id, "realm_id": realm_id}
+    row = db.execute(load("sync/find_realm_user"), keys).fetchone()
+    return None if row is None else str(row[0])
 
 
 def disconnect_company(db: Connection, company: Company, *, app: OAuthApp, cipher: TokenCipher) -> None:
     """
     Take the app's access back at Intuit and forget the tokens; records and mappings stay.
 
+    The connection is locked meanwhile, so that no token is taken back that another process just replaced.
+
     :raises UnreachableError: when Intuit cannot be asked; the company then stays connected.
     """
     keys = {"company_id": company.company_id}
-    row = db.execute(load("sync/read_refresh_token"), keys).fetchone()
-    if row is not None and row[0] is not None:
-        app.revoke(cipher.decrypt(row[0]))
-    db.execute(load("sync/mark_disconnected"), keys)
+    with db.transaction():
+        row = db.execute(load("sync/lock_connection"), keys).fetchone()
+        if row is not None and row[2] is not None:
+            app.revoke(cipher.decrypt(row[2]))
+        db.execute(load("sync/mark_disconnected"), keys)
 
 
 def set_paused(db: Connection, company: Company, *, is_paused: bool) -> None:

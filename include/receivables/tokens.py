@@ -97,6 +97,7 @@ class CompanyTokens:
     refresh token is committed before the access token is used.
 
     :param company_id: Peakflo's id of the company.
+    :param realm_id: the QuickBooks company whose books are worked on; the tokens of another one do not open them.
     :param side: a connection of its own, never inside a transaction of the sync.
     :param margin: an access token with less than this left is renewed before it is used.
     """
@@ -104,6 +105,7 @@ class CompanyTokens:
     def __init__(
         self,
         company_id: str,
+        realm_id: str,
         *,
         side: SideConnection,
         app: OAuthApp,
@@ -111,6 +113,7 @@ class CompanyTokens:
         margin: timedelta = MARGIN,
     ) -> None:
         self._company_id = company_id
+        self._realm_id = realm_id
         self._side = side
         self._app = app
         self._cipher = cipher
@@ -158,16 +161,18 @@ class CompanyTokens:
                 tokens = self._app.refresh(self._cipher.decrypt(row.refresh_token))
             except ReauthorizeError as error:
                 refusal = error
-                keys = {"company_id": self._company_id, "error": str(error)}
-                db.execute(load("sync/mark_reauthorize"), keys)
+                db.execute(load("sync/mark_reauthorize"), self._keys | {"error": str(error), "run_id": None})
             else:
-                keys = {"company_id": self._company_id, "realm_id": row.realm_id}
-                db.execute(load("sync/save_tokens"), keys | self._cipher.encrypt_tokens(tokens))
+                db.execute(load("sync/save_tokens"), self._keys | self._cipher.encrypt_tokens(tokens))
                 logger.info("Refreshed the tokens of company %s, realm %s.", self._company_id, row.realm_id)
         # Raised only now, so that the state it leaves behind is committed.
         if refusal is not None:
             raise refusal
         return tokens.access_token
+
+    @property
+    def _keys(self) -> dict[str, str]:
+        return {"company_id": self._company_id, "realm_id": self._realm_id}
 
     def _read(self, db: Connection, statement: str) -> _StoredTokens:
         keys = {"company_id": self._company_id, "margin": self._margin}
@@ -176,6 +181,11 @@ class CompanyTokens:
         if row is None or row.refresh_token is None:
             raise ReauthorizeError(
                 f"Company {self._company_id!r} is not connected to QuickBooks: connect it again."
+            )
+        if row.realm_id != self._realm_id:
+            raise ConfigurationError(
+                f"Company {self._company_id!r} is connected to QuickBooks company {row.realm_id} now, no longer to "
+                f"{self._realm_id}: what was begun there ends here, and the next run works on the new one."
             )
         if row.status == "reauthorize":
             raise ReauthorizeError(

@@ -5,5 +5,6 @@ set
     access_token = null,
     refresh_token = null,
     access_token_expires_at = null,
-    refresh_token_expires_at = null
+    refresh_token_expires_at = null,
+    refresh_token_hard_expires_at = null
 where company_id = %(company_id)s;

@@ -4,6 +4,8 @@ values (%(company_id)s, %(realm_id)s, 'connected', %(connected_by)s)
 on conflict (company_id) do update
     set
         realm_id = excluded.realm_id,
+        -- Of the consent before; the new one begins five years of its own.
+        refresh_token_hard_expires_at = null,
         status = 'connected',
         connected_by = excluded.connected_by,
         connected_at = now(),
