@@ -8,6 +8,8 @@ invoices and customers that changed in the same answer: `staging.*` → `mapping
 tasks). Companies never read before, or not for 29 days, are named by `plan_imports` and get a run of `import_company`
 from `start_import` instead.
 
+Triggered with `companies: [COMPANY]`, as *Sync now* on the company's page does, it does so for those only.
+
 **Cost.** One metered call per company and run, changed or idle; one more per kind of record that others point at and
 that is not staged.
 
@@ -50,6 +52,13 @@ if TYPE_CHECKING:
     dagrun_timeout=timedelta(minutes=10),
     default_args=DEFAULT_ARGS,
     params={
+        "companies": Param(
+            [],
+            type="array",
+            items=COMPANY_ID_SCHEMA,
+            title="Only for",
+            description="Companies to sync; without any, all that are connected.",
+        ),
         "accept_deletions": Param(
             [],
             type="array",
@@ -57,7 +66,7 @@ if TYPE_CHECKING:
             items=COMPANY_ID_SCHEMA,
             title="Believe deletions of",
             description="Companies whose deletions are right however many they are; see the deletion brake.",
-        )
+        ),
     },
     doc_md=__doc__,
     tags=["receivables", "quickbooks"],
@@ -112,8 +121,12 @@ def _list_due() -> list[DueCompany]:
 
     context = get_current_context()
     refuse_unknown(context["dag_run"].conf, context["dag"].params)
+    chosen = context["params"]["companies"]
     with ReceivablesDbHook().get_conn() as db:
-        return companies.list_due_companies(db, reach=REACH)
+        for company_id in chosen:
+            companies.get_connected_company(db, company_id)
+        due = companies.list_due_companies(db, reach=REACH)
+    return [company for company in due if company.company_id in chosen or not chosen]
 
 
 quickbooks_to_peakflo()

@@ -128,14 +128,23 @@ def _dry_run(options: argparse.Namespace) -> None:
 
 def _print_delivery(db: Connection, company: Company, options: argparse.Namespace) -> None:
     from include.receivables.deliveries import show
+    from include.receivables.lineage import follow
 
     delivery = show(db, company, options.delivery_id)
     delivery["payment_id"] = str(delivery["payment_id"])
+    lineage = follow(db, company, options.delivery_id)
     if options.json:
-        print(to_json(delivery))
+        print(to_json(delivery | {"lineage": lineage}))
         return
     attempts = delivery.pop("attempts")
     for key, value in delivery.items():
         print(f"{key + ':':16}{'' if value is None else value}")
     print()
     print_table(("started_at", "action", "outcome", "dag_run_id", "intuit_tid", "error"), attempts)
+    print(f"\nAll of payment {delivery['payment_id']}:")
+    print_table(("delivery_id", "leg", "operation", "state", "qbo_id", "delivered_at"), lineage)
+    print("\nWhat QuickBooks had of it:")
+    print_table(
+        ("qbo_id", "sync_token", "read_at", "deleted_at", "dag_id", "dag_run_id"),
+        [version | {"qbo_id": each["qbo_id"]} for each in lineage for version in each["versions"]],
+    )

@@ -92,9 +92,11 @@ def code_of(error: BaseException) -> str:
 
 
 def resolve_failures(db: Connection, company: Company) -> None:
-    """Close a company's own problems once it has synced."""
-    keys = {"company_id": company.company_id, "direction": "connection", "entity": "", "qbo_ids": None}
-    db.execute(load("sync/resolve_problems"), keys)
+    """Close a company's own problems once it was read whole: to read or to send a part of it proves less."""
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+    db.execute(
+        load("sync/resolve_problems"), keys | {"direction": "connection", "entity": "", "qbo_ids": None}
+    )
 
 
 def resolve_merged(db: Connection, company: Company) -> None:
@@ -102,6 +104,11 @@ def resolve_merged(db: Connection, company: Company) -> None:
     db.execute(
         load("sync/resolve_merged_problems"), {"company_id": company.company_id, "realm_id": company.realm_id}
     )
+
+
+def close_agreed(db: Connection, company: Company) -> None:
+    """Close the problems of Peakflo's payments that were edited on one side, once both sides say the same."""
+    db.execute(load("outbox/close_agreed"), {"company_id": company.company_id, "realm_id": company.realm_id})
 
 
 def report_waiting(db: Connection, company: Company, entities: Sequence[str]) -> None:

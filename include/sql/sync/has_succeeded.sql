@@ -1,4 +1,4 @@
--- Tell whether an earlier try of the same DAG run already went through for the company.
+-- Tell whether an earlier try of the same DAG run already went through for the company's books.
 select exists(
     select 1
     from sync.run
@@ -6,5 +6,6 @@ select exists(
         dag_id = %(dag_id)s
         and dag_run_id = %(dag_run_id)s
         and company_id = %(company_id)s
+        and realm_id = %(realm_id)s
         and state = 'success'
 ) as has_succeeded;

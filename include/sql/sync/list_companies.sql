@@ -21,10 +21,11 @@ oldest as (
 problem as (
     select
         company_id,
+        realm_id,
         count(*) as open_problems
     from sync.problem
     where state = 'open'
-    group by company_id
+    group by company_id, realm_id
 )
 
 select
@@ -48,6 +49,7 @@ inner join peakflo.company as company on connection.company_id = company.company
 left join last_run
     on connection.company_id = last_run.company_id and connection.realm_id = last_run.realm_id
 left join oldest on connection.realm_id = oldest.realm_id
-left join problem on connection.company_id = problem.company_id
+left join problem
+    on connection.company_id = problem.company_id and connection.realm_id = problem.realm_id
 where %(company_id)s::text is null or connection.company_id = %(company_id)s
 order by company.company_id;

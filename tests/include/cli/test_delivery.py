@@ -73,6 +73,28 @@ def test_a_dry_run_shows_the_journal_entry_that_goes_first(cashier: Cashier, run
     assert printed.index("JournalEntry, requestid pf-a-") < printed.index("Payment, requestid pf-p-")
 
 
+def test_a_delivery_is_shown_with_all_that_came_of_its_payment(cashier: Cashier, run: Callable[..., str]):
+    cashier.map_accounts()
+    [invoice] = cashier.invoices(1)
+    payment_id = cashier.take(invoice)
+    run("push", "acme")
+    cashier.bench.sync(cashier.company)
+    delivery_id = str(cashier.delivery(payment_id)["delivery_id"])
+
+    shown = json.loads(run("delivery", "show", "acme", delivery_id, "--json"))
+
+    [followed] = shown["lineage"]
+    [attempt], [version] = followed["attempts"], followed["versions"]
+    assert (attempt["intuit_tid"], attempt["dag_id"]) == (
+        shown["attempts"][0]["intuit_tid"],
+        "bin/receivables",
+    )
+    assert (followed["qbo_id"], version["sync_token"]) == (shown["qbo_id"], 0)
+    printed = run("delivery", "show", "acme", delivery_id)
+    for fact in (f"All of payment {payment_id}", attempt["intuit_tid"], version["dag_run_id"]):
+        assert fact in printed
+
+
 def test_a_held_payment_says_what_it_waits_for(cashier: Cashier, run: Callable[..., str]):
     [invoice] = cashier.invoices(1)
     payment_id = cashier.take(invoice)
