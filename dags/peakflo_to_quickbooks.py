@@ -8,7 +8,8 @@ it; the database then wakes this DAG, which also runs every 5 minutes for what w
 **Tasks.** `plan` lists the connected companies that have something due; `deliver` works for one company each (beyond 50
 companies they share tasks).
 
-**Cost.** Nothing: Intuit does not meter writes. A lost answer costs one metered read, to find out what became of it.
+**Cost.** Nothing: Intuit does not meter writes. A lost answer costs a metered read or two, to find out what became of
+it.
 
 **What is not delivered** says why in `outbox.delivery` (`bin/receivables delivery list COMPANY`).
 
@@ -43,13 +44,14 @@ from airflow.sdk import (
 )
 
 from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, refuse_unknown, skip_if_busy
-from include.triggers.outbox import OutboxTrigger
+from include.triggers.notification import OUTBOX_DELIVERY, NotificationTrigger
 
 DELIVERY_POOL = "quickbooks_delivery"
 # A task that is stopped would leave a request undecided: it ends by itself well before.
 LONGEST = timedelta(minutes=3)
 PEAKFLO_PAYMENTS = Asset(
-    "peakflo_payments", watchers=[AssetWatcher(name="payment_queued", trigger=OutboxTrigger())]
+    "peakflo_payments",
+    watchers=[AssetWatcher(name="payment_queued", trigger=NotificationTrigger(OUTBOX_DELIVERY))],
 )
 
 

@@ -15,6 +15,8 @@ from psycopg.rows import dict_row
 from include.receivables import account_mapping, delivery_jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from include.receivables.companies import Company
     from include.receivables.jobs import Outcome
     from tests.bookkeeper import Bookkeeper
@@ -42,9 +44,9 @@ class Cashier:
     books: Bookkeeper
     today: date = field(default_factory=lambda: date(2026, 1, 5))
 
-    def map_accounts(self) -> None:
-        """Choose the accounts that payments move."""
-        for (purpose, detail), name in PURPOSES.items():
+    def map_accounts(self, accounts: Mapping[tuple[str, str], str] = PURPOSES) -> None:
+        """Choose the accounts that payments move, by their names."""
+        for (purpose, detail), name in accounts.items():
             account_mapping.save_account(
                 self.bench.db, self.company, purpose, detail, self.account(name), mapped_by="test"
             )

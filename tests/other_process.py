@@ -13,6 +13,7 @@ import psycopg
 from include.quickbooks.entities import ACCOUNT
 from include.quickbooks.oauth import OAuthApp
 from include.receivables.access import Access
+from include.receivables.companies import get_company
 from include.receivables.runs import company_run
 from include.receivables.side_connection import SideConnection
 from include.receivables.tokens import CompanyTokens, TokenCipher
@@ -82,7 +83,11 @@ def die_with_new_tokens(keys: Keys, company_id: str) -> None:
     """Get an access token, and be killed before it is used."""
     access = keys.access()
     side = SideConnection(access.connect)
-    CompanyTokens(company_id, side=side, app=access.app, cipher=access.cipher).current()
+    with access.connect() as db:
+        company = get_company(db, company_id)
+    CompanyTokens(
+        company.company_id, company.realm_id, side=side, app=access.app, cipher=access.cipher
+    ).current()
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from include.receivables.companies import Company
     from include.sandbox.control import SandboxControl
 
+# Requests a second and company, for tests that are not about QuickBooks' limits.
+UNLIMITED = 500
+
 
 @dataclass
 class Workbench:

@@ -15,7 +15,7 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     stop_after_attempt,
-    stop_after_delay,
+    stop_before_delay,
     wait_exponential_jitter,
 )
 
@@ -271,7 +271,7 @@ class QuickBooksClient:
 
         attempts = Retrying(
             retry=retry_if_exception_type(UnreachableError),
-            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(self._timeout[1]),
+            stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(self._timeout[1]),
             wait=wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.3),
             before_sleep=self._tell,
             reraise=True,

@@ -15,6 +15,7 @@ class Entity:
     :param in_changes: whether change data capture covers it.
     :param is_list: whether it has Active. Intuit: a list shows active records only, unless asked for both.
     :param is_single: whether a company has exactly one, so that there is nothing to order or to page.
+    :param is_partial: whether only those are staged that change, so that what is not there says nothing.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Entity:
     in_changes: bool = True
     is_list: bool = False
     is_single: bool = False
+    is_partial: bool = False
 
 
 ACCOUNT = Entity("Account", "account", is_list=True)
@@ -37,7 +39,8 @@ TERM = Entity("Term", "term", is_list=True)
 # Intuit does not say whether change data capture covers these two, so they are asked for directly.
 COMPANY_INFO = Entity("CompanyInfo", "company_info", in_changes=False, is_single=True)
 PREFERENCES = Entity("Preferences", "preferences", in_changes=False, is_single=True)
-JOURNAL_ENTRY = Entity("JournalEntry", "journal_entry")
+# Of them only Peakflo's own matter, those of fees, taxes and rounding.
+JOURNAL_ENTRY = Entity("JournalEntry", "journal_entry", is_partial=True)
 
 ENTITIES = (
     ACCOUNT,
@@ -55,5 +58,7 @@ ENTITIES = (
 )
 BY_NAME = {entity.name: entity for entity in ENTITIES}
 
-# One call of change data capture asks for all of these.
+# What is taken into Peakflo with each cycle.
 SYNCED = (ACCOUNT, CUSTOMER, INVOICE, CREDIT_MEMO, PAYMENT)
+# One call of change data capture asks for all of these.
+CAPTURED = (*SYNCED, JOURNAL_ENTRY)

@@ -25,17 +25,34 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 MOST_LISTED = 500
+# What happens to a journal entry in QuickBooks beside the payment that it belongs to.
+ENTRY_CHANGES = (
+    "entry_answer_differs",
+    "entry_edited_in_quickbooks",
+    "entry_voided_in_quickbooks",
+    "entry_deleted_in_quickbooks",
+)
 # What a dry run shows for the Id of a journal entry that has not been created yet.
 ENTRY_TO_COME = "(Id of the JournalEntry above)"
 
 
 def list_deliveries(
-    db: Connection, company: Company, *, states: Sequence[str] | None = None, most: int = MOST_LISTED
+    db: Connection,
+    company: Company,
+    *,
+    states: Sequence[str] | None = None,
+    before: int | None = None,
+    most: int = MOST_LISTED,
 ) -> list[Json]:
-    """List a company's deliveries, the newest first."""
+    """
+    List a company's deliveries, the newest first.
+
+    :param before: go on after this delivery, the last of the page before.
+    """
     keys = {
         "company_id": company.company_id,
         "states": None if states is None else list(states),
+        "before": before,
         "most": most,
     }
     with db.cursor(row_factory=dict_row) as cursor:
@@ -54,22 +71,31 @@ def retry(db: Connection, company: Company, delivery_id: int) -> None:
     """
     Let a delivery go on, under a new request id.
 
-    One that may be in QuickBooks already is looked for there first.
+    One that may be in QuickBooks already is looked for there first. One that QuickBooks had and has no more is sent
+    anew, as Peakflo's payment is now.
 
     :raises ConfigurationError: when it is in no state in which a person decides.
     """
-    _decide(db, company, delivery_id, "outbox/retry", "retried")
+    keys = {"delivery_id": delivery_id, "company_id": company.company_id}
+    with db.transaction():
+        db.execute(load("outbox/lock_payment_of"), keys)
+        row = db.execute(load("outbox/retry_gone"), keys).fetchone()
+        if row is None or not row[0]:
+            _decide(db, company, delivery_id, "outbox/retry", "retried")
 
 
 def ignore(db: Connection, company: Company, delivery_id: int) -> None:
     """
-    Let go of a delivery that was settled otherwise, and of its problems.
+    Let go of a delivery that was settled otherwise, or that QuickBooks has no more, and of its problems.
 
     :raises ConfigurationError: when it is in no state in which a person decides.
     """
     with db.transaction():
+        before = outbox.lock(db, delivery_id)
         _decide(db, company, delivery_id, "outbox/ignore", "ignored")
-        outbox.close_problems(db, outbox.lock(db, delivery_id), state="ignored")
+        is_beside_payment = before.leg == "adjustment" and before.state == "delivered"
+        codes = ENTRY_CHANGES if is_beside_payment else None
+        outbox.close_problems(db, before, state="ignored", codes=codes)
 
 
 def set_auto_sync(db: Connection, company: Company, *, is_on: bool) -> None:
@@ -92,6 +118,8 @@ def dry_run(db: Connection, company: Company, delivery_id: int) -> Json:
         return _dry_answer(delivery.state, delivery.code, delivery.reason, _sent(delivery))
     if delivery.operation == "void":
         return _dry_answer("ready", None, "The record that was delivered would be undone.", [])
+    if delivery.leg == "adjustment" and delivery.payload:
+        return _dry_answer("ready", None, "It would be sent as it was before.", _sent(delivery))
     match preflight.check(db, company, delivery):
         case preflight.Ready(outgoing):
             return _dry_answer("ready", None, None, _requests(db, delivery, outgoing))

@@ -70,6 +70,8 @@ def prepare(work: Work, delivery_id: int) -> Intent | None:
             return None
         if delivery.operation == "void":
             return voiding.prepare(work, delivery, current)
+        if delivery.leg == "adjustment":
+            return _prepare_again(work, delivery)
         if outbox.find_in_quickbooks(work.db, delivery) is not None:
             outbox.set_state(work.db, delivery, "unknown", "recognised", "The sync met it in QuickBooks.")
             return None
@@ -124,6 +126,15 @@ def _prepare_leg(work: Work, delivery: Delivery, outgoing: OutgoingPayment) -> I
             return None
         entry = payloads.linked_entry(outgoing, (adjustment.response or "").encode())
     return intend(work, delivery, payloads.encode(payloads.payment(outgoing, entry)))
+
+
+def _prepare_again(work: Work, delivery: Delivery) -> Intent | None:
+    """Commit to sending a journal entry once more whose payment is in QuickBooks: it says what it said before."""
+    obstacle = voiding.closed_door(work, delivery)
+    if obstacle is not None:
+        outbox.set_state(work.db, delivery, "held", *obstacle)
+        return None
+    return intend(work, delivery, (delivery.payload or "").encode())
 
 
 def _is_settled(work: Work, delivery: Delivery, adjustment: Delivery, payload: bytes) -> bool:

@@ -24,12 +24,13 @@ from include.quickbooks.entities import (
     TAX_RATE,
     TERM,
 )
+from include.receivables import problems
 from include.receivables.locks import realm_transaction
 from include.receivables.merging import merge_pending
 from include.receivables.pages import Portion, Position, read_pages
 from include.receivables.proof import counts_agree, find_hidden_deletions, mark_unseen, stage_seen
-from include.receivables.references import fetch_missing
-from include.receivables.syncing import OVERLAP, REACH, finish, read_changes
+from include.receivables.references import fetch_missing, read_own_entries
+from include.receivables.syncing import OVERLAP, REACH, finish, merge_all, read_changes
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -112,10 +113,12 @@ def import_company(
     for entity in SYNCED:
         mark_unseen(db, quickbooks, run, entity, started_at, accept_deletions=accept_deletions)
     _prove(db, quickbooks, run, started_at, accept_deletions=accept_deletions)
+    read_own_entries(db, quickbooks, run)
     fetch_missing(db, quickbooks, run)
-    merge_pending(db, run)
+    merge_all(db, run)
     finish(db, run)
     db.execute(load("staging/clear_progress"), {"realm_id": run.company.realm_id})
+    problems.resolve_failures(db, run.company)
 
 
 def _resume(db: Connection, run: Run) -> dict[str, Progress]:

@@ -79,7 +79,7 @@ class Step(Protocol):
 
 def sync(access: Access, company_id: str, occasion: Occasion, *, accept_deletions: bool = False) -> Outcome:
     """Bring one company up to date, see :func:`include.receivables.syncing.sync_company`."""
-    return _run(
+    return run_step(
         access,
         company_id,
         occasion,
@@ -91,7 +91,7 @@ def import_all(
     access: Access, company_id: str, occasion: Occasion, *, accept_deletions: bool = False
 ) -> Outcome:
     """Import one company, see :func:`include.receivables.importing.import_company`."""
-    return _run(
+    return run_step(
         access,
         company_id,
         occasion,
@@ -104,7 +104,7 @@ def refresh(
 ) -> Outcome:
     """Refresh one company's reference data."""
     chosen = tuple(groups)
-    return _run(
+    return run_step(
         access,
         company_id,
         occasion,
@@ -126,7 +126,7 @@ def merge_again(connect: Callable[[], Connection], company_id: str, occasion: Oc
     return Outcome(company_id, seconds=round(time.monotonic() - started, 3), entities=run.summary())
 
 
-def _run(access: Access, company_id: str, occasion: Occasion, step: Step) -> Outcome:
+def run_step(access: Access, company_id: str, occasion: Occasion, step: Step) -> Outcome:
     """Run a step for a company, unless an earlier try of the same DAG run went through: reads are metered."""
     started = time.monotonic()
     with access.open_books(company_id) as books:

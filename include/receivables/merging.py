@@ -74,9 +74,11 @@ MERGES = (
             "peakflo/merge_payment_allocations",
             "peakflo/delete_payment_allocations",
             "outbox/report_changes",
+            "outbox/report_revived",
         ),
         recognise="mapping/map_own_payments",
     ),
+    Merge("journal_entry", "outbox/report_entry_changes"),
 )
 
 

@@ -241,14 +241,20 @@ def report(db: Connection, delivery: Delivery, *, code: str, message: str, cure:
 
 
 def close_problems(
-    db: Connection, delivery: Delivery, *, state: str = "resolved", codes: Sequence[str] | None = None
+    db: Connection,
+    delivery: Delivery,
+    *,
+    state: str = "resolved",
+    codes: Sequence[str] | None = None,
+    but: Sequence[str] = (),
 ) -> None:
-    """Close what kept a payment from QuickBooks; without codes, all of it."""
+    """Close what kept a payment from QuickBooks; without codes, all of it but some."""
     keys = {
         "company_id": delivery.company_id,
         "payment_id": delivery.payment_id,
         "state": state,
         "codes": None if codes is None else list(codes),
+        "but": list(but),
     }
     db.execute(load("outbox/close_problems"), keys)
 

@@ -89,7 +89,7 @@ def check(db: Connection, company: Company, delivery: HasPayment) -> Answer:
         facts = cursor.execute(load("outbox/read_payment"), keys).fetchone()
     if facts is None:
         return Refused("payment_unknown", "Peakflo no longer has this payment, or did not take it itself.")
-    objection = _object_to_payment(facts) or _object_to_customer(facts) or _object_to_amounts(facts)
+    objection = _object_to_payment(facts, company) or _object_to_customer(facts) or _object_to_amounts(facts)
     if objection is not None:
         return objection
     applied = payment_targets.read(db, keys)
@@ -99,17 +99,18 @@ def check(db: Connection, company: Company, delivery: HasPayment) -> Answer:
     return _with_accounts(db, company, facts, applied)
 
 
-def _object_to_payment(facts: Facts) -> Objection | None:
+def _object_to_payment(facts: Facts, company: Company) -> Objection | None:
     """Say why nothing of the payment's company, or not this payment, goes to QuickBooks now."""
     if facts.status != "active":
         return Refused(
             "payment_cancelled", f"The payment is {facts.status} in Peakflo: nothing is to be sent."
         )
-    if facts.realm_id != facts.company_realm_id:
-        return Refused(
+    # The books that are asked, and the ones connected by now: they may just have been changed.
+    if {company.realm_id, facts.company_realm_id} != {facts.realm_id}:
+        return Held(
             "other_books",
             f"The payment was taken for QuickBooks company {facts.realm_id}, but {facts.company_realm_id} is "
-            "connected now: enter it there by hand, then ignore it here.",
+            "connected now: it goes once the former is connected again; or enter it by hand, then ignore it here.",
         )
     if not facts.is_auto_sync:
         return Held("auto_sync_off", "Two-way payment sync is off: switch it on to send the payment.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from include.quickbooks.entities import ENTITIES
+from include.quickbooks.entities import ENTITIES, JOURNAL_ENTRY
 from include.receivables.locks import realm_transaction
 from include.receivables.staging import mark_deleted, stage_records
 from include.sql import load
@@ -45,6 +45,12 @@ def fetch_missing(db: Connection, quickbooks: QuickBooksClient, run: Run) -> Non
 def fetch_outdated(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
     """Read the invoices and credit memos whose settled amount changed without QuickBooks sending them along."""
     _fetch(db, quickbooks, run, _select(db, run, "staging/select_outdated_links"))
+
+
+def read_own_entries(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
+    """Read the journal entries of Peakflo's payments, and mark those that QuickBooks does not have any more."""
+    rows = db.execute(load("outbox/list_own_entries"), {"realm_id": run.company.realm_id})
+    read_by_ids(db, quickbooks, run, JOURNAL_ENTRY, [row[0] for row in rows])
 
 
 def read_by_ids(

@@ -21,7 +21,7 @@ from include.errors import (
     UnreachableError,
 )
 from include.quickbooks import query
-from include.quickbooks.entities import CREDIT_MEMO, CUSTOMER, INVOICE, PAYMENT, SYNCED
+from include.quickbooks.entities import CAPTURED, CREDIT_MEMO, CUSTOMER, INVOICE, PAYMENT
 from include.receivables.deadline import in_background
 from include.receivables.pages import read_pages
 from include.receivables.references import IDS_PER_CALL
@@ -167,7 +167,7 @@ class ReminderReader:
         self._by_ids: list[_ByIds] = []
         self._started: list[Future[Any]] = []
         # Known before the threads count in them, so that a late one never adds to what is being read.
-        self._counts = {entity: run.counts[entity.table] for entity in SYNCED}
+        self._counts = {entity: run.counts[entity.table] for entity in CAPTURED}
 
     def ask_for_changes(self, since: datetime | None) -> None:
         """Ask for all that changed since a moment; None for a company without one."""
@@ -225,7 +225,7 @@ class ReminderReader:
             raise ChangesExpiredError(
                 f"Company {self._run.company.company_id!r} has not been imported yet: import it first."
             )
-        changes = self._patiently(partial(self._quickbooks.changes, SYNCED, since))
+        changes = self._patiently(partial(self._quickbooks.changes, CAPTURED, since))
         window = query.window(since, changes.server_time)
         full = JUDGED if changes.is_full else ()
         return AllChanges(
@@ -240,7 +240,7 @@ class ReminderReader:
     def _stage_changes(self, db: Connection, answer: Future[AllChanges]) -> None:
         try:
             read = _result(answer)
-            stage_changes(db, self._run, read.changes, SYNCED, moves_cursor=not read.changes.is_full)
+            stage_changes(db, self._run, read.changes, CAPTURED, moves_cursor=not read.changes.is_full)
         except ReceivablesError as error:
             self.reads.errors.append(error)
             self.reads.changes_cause = cause_of(error)

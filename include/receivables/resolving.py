@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from include.errors import ReceivablesError
@@ -10,7 +11,7 @@ from include.quickbooks import query
 from include.quickbooks.entities import JOURNAL_ENTRY, PAYMENT
 from include.receivables import outbox, payloads, voiding
 from include.receivables.outbox import UNDECIDED
-from include.receivables.sending import ENTITIES, Work, intend, record_delivered, send
+from include.receivables.sending import ENTITIES, Work, intend, is_settled, record_delivered, send
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -19,8 +20,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Where a leg's reference is searched.
+_SEARCHED = {"payment": (PAYMENT, "PaymentRefNum"), "adjustment": (JOURNAL_ENTRY, "DocNumber")}
+
 # A record, its version and its JSON.
 Found = tuple[str, int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """
+    What QuickBooks has that may be a delivery.
+
+    :param own: bears its marker.
+    :param unmarked: bears its reference without its marker: copied by hand, or edited by hand.
+    """
+
+    own: list[Found]
+    unmarked: list[Found]
 
 
 def resolve(work: Work, delivery_id: int, *, may_send: bool) -> None:
@@ -38,24 +55,30 @@ def resolve(work: Work, delivery_id: int, *, may_send: bool) -> None:
     if delivery.operation == "void":
         voiding.resolve(work, delivery, may_send=may_send)
         return
-    found = search(work, delivery)
-    if found:
-        _adopt(work, delivery, found)
-    elif not _is_settled(work, delivery):
+    is_past_replay = _is_past_replay(work, delivery)
+    is_over = is_settled(work, delivery) and (may_send or is_past_replay)
+    found = search(work, delivery, thoroughly=is_over)
+    if found.own:
+        _adopt(work, delivery, found.own)
+    elif not is_over:
         _wait(work, delivery)
-    elif _is_past_replay(work, delivery):
+    elif found.unmarked:
+        _report_unmarked(work, delivery, found.unmarked)
+    elif is_past_replay:
         _give_up(work, delivery)
-    elif may_send:
-        _repeat(work, delivery)
     else:
-        _wait(work, delivery)
+        _repeat(work, delivery)
 
 
-def search(work: Work, delivery: Delivery) -> list[Found]:
-    """Look for what a delivery made in QuickBooks: first among what is staged, then by asking."""
+def search(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
+    """
+    Look for what a delivery made in QuickBooks: first among what is staged, then by asking.
+
+    :param thoroughly: look through all of its day if its reference does not lead to it, which may have been edited.
+    """
     attempt_id = outbox.start_search(work.db, delivery, run_id=work.run.run_id)
     try:
-        found = _find(work, delivery)
+        found = _find(work, delivery, thoroughly=thoroughly)
     except ReceivablesError as error:
         outbox.end_attempt(
             work.db,
@@ -65,30 +88,44 @@ def search(work: Work, delivery: Delivery) -> list[Found]:
             error=f"{type(error).__name__}: {error}",
         )
         raise
-    outbox.end_attempt(work.db, attempt_id, "found" if found else "not_found")
+    outbox.end_attempt(work.db, attempt_id, "found" if found.own else "not_found")
     return found
 
 
-def _find(work: Work, delivery: Delivery) -> list[Found]:
-    reference = payloads.reference_number(delivery.payment_id)
-    if delivery.leg == "adjustment":
-        return _ask(work, JOURNAL_ENTRY, f"DocNumber = {query.quote(reference)}")
-    staged = _find_mapped(work, delivery) or _find_staged(work, delivery, reference)
-    return staged or _ask(work, PAYMENT, f"PaymentRefNum = {query.quote(reference)}")
+def _find(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
+    if delivery.leg == "payment":
+        staged = _find_mapped(work, delivery) or _find_staged(work, delivery)
+        if staged:
+            return Findings(staged, [])
+    reference = query.quote(payloads.reference_number(delivery.payment_id))
+    entity, field = _SEARCHED[delivery.leg]
+    found = _ask(work, delivery, entity, f"{field} = {reference}")
+    own = _marked(delivery, found)
+    date = outbox.parse(delivery.payload).get("TxnDate")
+    if not own and thoroughly and date:
+        own = _marked(delivery, _ask(work, delivery, entity, f"TxnDate = {query.quote(date)}"))
+    return Findings(own, found)
+
+
+def _marked(delivery: Delivery, found: list[Found]) -> list[Found]:
+    """Pick what is the delivery's: a reference can be copied or edited by hand, the marker names the payment."""
+    marker = payloads.marker(delivery.payment_id)
+    return [each for each in found if marker in str(outbox.parse(each[2]).get("PrivateNote"))]
 
 
 def _find_mapped(work: Work, delivery: Delivery) -> list[Found]:
-    """Find what the sync recognised as this payment, whatever was made of its reference since."""
+    """Find what the sync recognised as this payment, whatever was made of its reference and note since."""
     qbo_id = outbox.find_in_quickbooks(work.db, delivery)
     keys = {"realm_id": delivery.realm_id, "entity": "payment", "qbo_id": qbo_id}
     rows = work.db.execute(load("staging/read_record"), keys).fetchall()
     return [(str(qbo_id), sync_token, payload.encode()) for sync_token, _, payload in rows]
 
 
-def _find_staged(work: Work, delivery: Delivery, ref_num: str) -> list[Found]:
+def _find_staged(work: Work, delivery: Delivery) -> list[Found]:
     keys = {
         "realm_id": delivery.realm_id,
-        "ref_num": ref_num,
+        "marker": payloads.marker(delivery.payment_id),
+        "former": _former(work, delivery),
         # Also what a clock behind ours stamped.
         "since": delivery.queued_at - work.replay_window,
     }
@@ -96,9 +133,20 @@ def _find_staged(work: Work, delivery: Delivery, ref_num: str) -> list[Found]:
     return [(qbo_id, sync_token, payload.encode()) for qbo_id, sync_token, payload in rows]
 
 
-def _ask(work: Work, entity: Entity, where: str) -> list[Found]:
-    records = work.quickbooks.query(entity, where=where).records
-    return [(record.qbo_id, record.sync_token, record.payload) for record in records]
+def _former(work: Work, delivery: Delivery) -> list[str]:
+    """List what stood for the delivery once, was undone, and is not to be found again."""
+    keys = {"delivery_id": delivery.delivery_id}
+    return [row[0] for row in work.db.execute(load("outbox/list_former"), keys)]
+
+
+def _ask(work: Work, delivery: Delivery, entity: Entity, where: str) -> list[Found]:
+    records = work.quickbooks.query(entity, where=where, order_by="Id DESC").records
+    former = _former(work, delivery)
+    return [
+        (record.qbo_id, record.sync_token, record.payload)
+        for record in records
+        if record.qbo_id not in former
+    ]
 
 
 def _adopt(work: Work, delivery: Delivery, found: list[Found]) -> None:
@@ -123,12 +171,8 @@ def _repeat(work: Work, delivery: Delivery) -> None:
     if send(work, intent):
         return
     after = outbox.lock(work.db, delivery.delivery_id)
-    if after.state == "rejected" and (found := search(work, after)):
-        _adopt(work, after, found)
-
-
-def _is_settled(work: Work, delivery: Delivery) -> bool:
-    return delivery.sent_at is None or delivery.read_at - delivery.sent_at >= work.settled_after
+    if after.state == "rejected" and (found := search(work, after, thoroughly=True)).own:
+        _adopt(work, after, found.own)
 
 
 def _is_past_replay(work: Work, delivery: Delivery) -> bool:
@@ -146,6 +190,17 @@ def _give_up(work: Work, delivery: Delivery) -> None:
         "possible_orphan",
         f"{_no_answer(delivery)} It was not found there, and QuickBooks no longer recognises the request.",
         "Look for it in QuickBooks: retry the delivery if it is not there, else ignore the delivery.",
+    )
+
+
+def _report_unmarked(work: Work, delivery: Delivery, found: list[Found]) -> None:
+    entity, names = ENTITIES[delivery.leg], ", ".join(qbo_id for qbo_id, _, _ in found)
+    _report_orphan(
+        work,
+        delivery,
+        "unmarked_found",
+        f"{_no_answer(delivery)} {entity} {names} bears its reference, but its note does not name the payment.",
+        "If it is this payment, ignore the delivery; if not, change its reference number in QuickBooks and retry it.",
     )
 
 

@@ -116,7 +116,6 @@ def company_run(
             _try_to_end_failed(db, run, calls, error)
             raise
         _end(db, run, calls, state="success")
-        problems.resolve_failures(db, company)
 
 
 def start_beside(
@@ -136,7 +135,6 @@ def end_beside(
     """
     if error is None:
         _end(db, run, calls, state="success")
-        problems.resolve_failures(db, run.company)
     elif is_news:
         _end_failed(db, run, calls, error)
     else:
@@ -145,8 +143,9 @@ def end_beside(
 
 def has_succeeded(db: Connection, company: Company, *, dag_id: str, dag_run_id: str) -> bool:
     """Tell whether an earlier try of a DAG run already went through for the company."""
-    keys = {"dag_id": dag_id, "dag_run_id": dag_run_id, "company_id": company.company_id}
-    row = db.execute(load("sync/has_succeeded"), keys).fetchone()
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+    run = {"dag_id": dag_id, "dag_run_id": dag_run_id}
+    row = db.execute(load("sync/has_succeeded"), keys | run).fetchone()
     return bool(row and row[0])
 
 
@@ -179,8 +178,8 @@ def _end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseExceptio
     company = run.company
     _end(db, run, calls, state="failed", error=error)
     if isinstance(error, ReauthorizeError):
-        keys = {"company_id": company.company_id, "error": str(error)}
-        db.execute(load("sync/mark_reauthorize"), keys)
+        keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+        db.execute(load("sync/mark_reauthorize"), keys | {"error": str(error), "run_id": run.run_id})
     first_seen_at = problems.report_failure(db, company, error)
     if isinstance(error, ThrottledError) and datetime.now(UTC) - first_seen_at > QUOTA_SUSPECTED_AFTER:
         logger.error(
@@ -201,17 +200,22 @@ def _end(
         "error_code": None if error is None else problems.code_of(error),
         "error": None if error is None else f"{type(error).__name__}: {error}",
     }
-    by_kind = calls.by_kind
-    ledger = {
-        "realm_id": run.company.realm_id,
-        "kinds": list(by_kind),
-        "calls": list(by_kind.values()),
-        "metered": [calls.metered_by_kind.get(kind, 0) for kind in by_kind],
-    }
     with db.transaction():
         db.execute(load("sync/end_run"), ended)
-        db.execute(load("sync/count_calls"), ledger)
+        count_calls(db, run.company.realm_id, calls)
     logger.info(
         "Run %d ends in %s: company %s, metered calls %d, %s.",
         run.run_id, state, run.company.company_id, calls.metered, run.summary(),
     )  # fmt: skip
+
+
+def count_calls(db: Connection, realm_id: str, calls: CallCounts) -> None:
+    """Add calls to the realm's ledger of the day."""
+    by_kind = calls.by_kind
+    ledger = {
+        "realm_id": realm_id,
+        "kinds": list(by_kind),
+        "calls": list(by_kind.values()),
+        "metered": [calls.metered_by_kind.get(kind, 0) for kind in by_kind],
+    }
+    db.execute(load("sync/count_calls"), ledger)

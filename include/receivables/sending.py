@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from include.quickbooks.writing import Written
     from include.receivables.companies import Company
     from include.receivables.outbox import Delivery
+    from include.receivables.payloads import Leg, Operation
     from include.receivables.runs import Run
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,32 @@ SETTLED_AFTER = timedelta(minutes=2)
 
 ENTITIES = {"payment": "Payment", "adjustment": "JournalEntry"}
 STALE = "5010"
+ANSWERS_DIFFER = {"payment": "answer_differs", "adjustment": "entry_answer_differs"}
+# Problems that the arrival of one leg in QuickBooks does not settle: both sides differ all the same.
+_REVIVED = "revived_in_quickbooks"
+_LASTING = (
+    "edited_after_sending",
+    _REVIVED,
+    "entry_answer_differs",
+    "entry_edited_in_quickbooks",
+    "entry_voided_in_quickbooks",
+    "entry_deleted_in_quickbooks",
+)
+_OF_PAYMENT = (
+    "answer_differs",
+    "edited_in_quickbooks",
+    "voided_in_quickbooks",
+    "deleted_in_quickbooks",
+    "twice_in_quickbooks",
+)
+UNSETTLED: dict[tuple[Leg, Operation], tuple[str, ...]] = {
+    ("payment", "create"): _LASTING,
+    ("adjustment", "create"): (*_LASTING, *_OF_PAYMENT),
+    ("payment", "void"): (),
+    ("adjustment", "void"): (_REVIVED,),
+}
+# What tells of a leg that it was touched in QuickBooks.
+_REPORTS = {"payment": "outbox/report_changes", "adjustment": "outbox/report_entry_changes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +148,15 @@ def _request(quickbooks: QuickBooksClient, intent: Intent) -> Written:
     return quickbooks.delete(entity, qbo_id, sync_token, request_id=request_id)
 
 
+def is_settled(work: Work, delivery: Delivery) -> bool:
+    """Tell whether a request that was sent is over, whatever became of it."""
+    return delivery.sent_at is None or delivery.read_at - delivery.sent_at >= work.settled_after
+
+
 def record_delivered(work: Work, delivery: Delivery, qbo_id: str, sync_token: int, answer: bytes) -> None:
     """Record what QuickBooks made of a delivery, in the caller's transaction, and whether it is what was asked for."""
     outbox.mark_delivered(work.db, delivery, qbo_id=qbo_id, sync_token=sync_token, response=answer)
-    outbox.close_problems(work.db, delivery)
+    outbox.close_problems(work.db, delivery, but=UNSETTLED[delivery.leg, delivery.operation])
     work.run.counts[delivery.leg].merged += 1
     logger.info(
         "%s %s of payment %s is delivered: QuickBooks' %s %s.",
@@ -135,18 +167,17 @@ def record_delivered(work: Work, delivery: Delivery, qbo_id: str, sync_token: in
         outbox.report(
             work.db,
             delivery,
-            code="answer_differs",
+            code=ANSWERS_DIFFER[delivery.leg],
             message=f"QuickBooks took {ENTITIES[delivery.leg]} {qbo_id}, but not as it was sent: {wrong}.",
             cure="Compare it with the payment in Peakflo, and correct it in QuickBooks.",
             actor="bookkeeper",
         )
-    if (delivery.leg, delivery.operation) == ("payment", "create"):
-        _check_single(work, delivery, qbo_id)
+    if delivery.operation == "create":
+        if delivery.leg == "payment":
+            _check_single(work, delivery, qbo_id)
         # It may have been edited, voided or deleted before its answer was recorded.
-        work.db.execute(
-            load("outbox/report_changes"),
-            {"company_id": delivery.company_id, "realm_id": delivery.realm_id, "resolved": [qbo_id]},
-        )
+        keys = {"company_id": delivery.company_id, "realm_id": delivery.realm_id}
+        work.db.execute(load(_REPORTS[delivery.leg]), keys | {"resolved": [qbo_id], "qbo_ids": [qbo_id]})
 
 
 def _check_single(work: Work, delivery: Delivery, qbo_id: str) -> None:
@@ -165,8 +196,9 @@ def _check_single(work: Work, delivery: Delivery, qbo_id: str) -> None:
 
 def reject(work: Work, delivery: Delivery, code: str, message: str, *, cure: str, actor: str) -> None:
     """Set a delivery aside until a person has acted, in the caller's transaction."""
-    outbox.set_state(work.db, delivery, "rejected", code, message)
+    # The problem first: it is closed with the delivery if the payment was cancelled meanwhile.
     outbox.report(work.db, delivery, code=code, message=message, cure=cure, actor=actor)
+    outbox.set_state(work.db, delivery, "rejected", code, message)
 
 
 def _record_refusal(work: Work, intent: Intent, error: RecordError) -> None:

@@ -96,7 +96,8 @@ def stage_records(
                 entity.table,
                 version.record.qbo_id,
                 "unreadable",
-                f"QuickBooks' {entity.name} {version.record.qbo_id} cannot be stored: {reason}.",
+                f"QuickBooks' {entity.name} {version.record.qbo_id} (version {version.record.sync_token}) cannot be "
+                f"stored: {reason}.",
             )
 
         without_bad_ones(db, new, partial(_insert, db, run, entity, read_at), refuse)
@@ -116,7 +117,7 @@ def stage_tombstones(
             record.qbo_id: record.updated_at for record in changes.records[entity.name] if record.is_deleted
         }
         run.counts[entity.table].read += len(deleted_at)
-        if not accept_deletions:
+        if not (accept_deletions or entity.is_partial):
             check_deletions(db, run, entity, list(deleted_at))
         mark_deleted(db, run, entity, deleted_at, read_at=changes.server_time)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from include.errors import ChangesExpiredError
 from include.quickbooks import query
-from include.quickbooks.entities import SYNCED
-from include.receivables import problems
+from include.quickbooks.entities import CAPTURED, PAYMENT, SYNCED
+from include.receivables import problems, webhook_events
 from include.receivables.locks import realm_transaction
 from include.receivables.merging import MERGES, merge_pending
 from include.receivables.pages import read_pages
 from include.receivables.proof import find_hidden_deletions
-from include.receivables.references import fetch_missing, fetch_outdated
+from include.receivables.references import fetch_missing, fetch_outdated, read_own_entries
 from include.receivables.staging import (
     advance_cursor,
     read_cursor,
@@ -23,11 +23,13 @@ from include.receivables.staging import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from psycopg import Connection
 
     from include.quickbooks.client import QuickBooksClient
+    from include.quickbooks.entities import Entity
     from include.quickbooks.records import Changes
     from include.receivables.runs import Run
 
@@ -58,31 +60,45 @@ def sync_company(
     read_changes(db, quickbooks, run, cursor - OVERLAP, accept_deletions=accept_deletions)
     fetch_missing(db, quickbooks, run)
     fetch_outdated(db, quickbooks, run)
-    merge_pending(db, run)
+    merge_all(db, run)
     finish(db, run)
+    problems.resolve_failures(db, run.company)
+
+
+def merge_all(db: Connection, run: Run) -> None:
+    """Merge what a run has staged that read all changes, which answers the events that had come before it."""
+    with db.transaction():
+        merge_pending(db, run)
+        webhook_events.mark_read(db, run)
 
 
 def read_changes(
     db: Connection, quickbooks: QuickBooksClient, run: Run, since: datetime, *, accept_deletions: bool
 ) -> None:
     """Stage all that changed since a moment and move the cursors, whatever it takes to be sure of "all"."""
-    changes = quickbooks.changes(SYNCED, since)
-    if changes.is_full:
-        _read_full_changes(db, quickbooks, run, changes, since, accept_deletions=accept_deletions)
-    else:
-        stage_changes(db, run, changes, SYNCED, accept_deletions=accept_deletions)
+    changes = quickbooks.changes(CAPTURED, since)
+    if not changes.is_full:
+        stage_changes(db, run, changes, CAPTURED, accept_deletions=accept_deletions)
+        return
+    logger.warning("Change data capture's answer is full: asking for the changes since %s in parts.", since)
+    _read_in_parts(db, quickbooks, run, CAPTURED, changes, since, accept_deletions=accept_deletions)
+    # Last: a kill in between starts over.
+    with realm_transaction(db, run.company.realm_id):
+        advance_cursor(db, run, CAPTURED, changes.server_time)
 
 
 def finish(db: Connection, run: Run) -> None:
     """Report the records that could not be merged and close the problems of those that could."""
     problems.resolve_merged(db, run.company)
     problems.report_waiting(db, run.company, [merge.entity for merge in MERGES])
+    problems.close_agreed(db, run.company)
 
 
-def _read_full_changes(
+def _read_in_parts(
     db: Connection,
     quickbooks: QuickBooksClient,
     run: Run,
+    entities: Sequence[Entity],
     changes: Changes,
     since: datetime,
     *,
@@ -91,17 +107,41 @@ def _read_full_changes(
     """
     Read the changes that a full answer may have left out.
 
-    Intuit documents neither paging nor which objects a full answer keeps, so each entity is asked for by query
-    within the same bounds, and the deletions that may be hidden are found by comparing Ids. The cursors move
-    last: a kill in between starts over.
+    Intuit documents neither paging nor which objects a full answer keeps, nor whether the cap counts per answer or per
+    entity. So the entity that fills the answer most is asked for by itself, and the others without it, until an answer
+    is not full, which is whole by any reading; an entity that fills an answer alone is read by query.
     """
-    logger.warning("Change data capture's answer is full: reading the changes since %s by query.", since)
-    until = changes.server_time
-    stage_changes(db, run, changes, SYNCED, accept_deletions=accept_deletions, moves_cursor=False)
-    for entity in SYNCED:
-        for portion in read_pages(quickbooks, run, entity, where=query.window(since, until)):
-            stage_page(db, run, portion.page)
-    for entity in SYNCED:
-        find_hidden_deletions(db, quickbooks, run, entity, accept_deletions=accept_deletions)
-    with realm_transaction(db, run.company.realm_id):
-        advance_cursor(db, run, SYNCED, until)
+    stage_changes(db, run, changes, entities, accept_deletions=accept_deletions, moves_cursor=False)
+    if len(entities) == 1:
+        _read_by_query(
+            db, quickbooks, run, entities[0], since, changes.server_time, accept_deletions=accept_deletions
+        )
+        return
+    largest = max(entities, key=lambda entity: len(changes.records[entity.name]))
+    others = tuple(entity for entity in entities if entity is not largest)
+    # Payments last: what they settle is read again if it was read before them.
+    for part in sorted(((largest,), others), key=lambda part: PAYMENT in part):
+        answer = quickbooks.changes(part, since)
+        if answer.is_full:
+            _read_in_parts(db, quickbooks, run, part, answer, since, accept_deletions=accept_deletions)
+        else:
+            stage_changes(db, run, answer, part, accept_deletions=accept_deletions, moves_cursor=False)
+
+
+def _read_by_query(
+    db: Connection,
+    quickbooks: QuickBooksClient,
+    run: Run,
+    entity: Entity,
+    since: datetime,
+    until: datetime,
+    *,
+    accept_deletions: bool,
+) -> None:
+    """Read an entity's changes within bounds, and find the deletions that may be hidden by comparing Ids."""
+    if entity.is_partial:
+        read_own_entries(db, quickbooks, run)
+        return
+    for portion in read_pages(quickbooks, run, entity, where=query.window(since, until)):
+        stage_page(db, run, portion.page)
+    find_hidden_deletions(db, quickbooks, run, entity, accept_deletions=accept_deletions)

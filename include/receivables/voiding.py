@@ -10,7 +10,7 @@ from include.quickbooks.entities import JOURNAL_ENTRY, PAYMENT
 from include.receivables import outbox, payloads
 from include.receivables.answers import differences, is_voided
 from include.receivables.outbox import UNDECIDED
-from include.receivables.sending import ENTITIES, Work, intend, record_delivered, reject, send
+from include.receivables.sending import ENTITIES, Work, intend, is_settled, record_delivered, reject, send
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -67,11 +67,19 @@ def prepare(work: Work, delivery: Delivery, entry: Current | None) -> Intent | N
     return intend(work, delivery, payloads.encode(key))
 
 
-def _obstacle(work: Work, delivery: Delivery, created: Delivery | None) -> tuple[str, str] | None:
+def closed_door(work: Work, delivery: Delivery) -> tuple[str, str] | None:
+    """Say why nothing goes to a delivery's books now, if so."""
     if delivery.realm_id != work.company.realm_id:
         return "other_books", f"It is in QuickBooks company {delivery.realm_id}, which is not connected now."
     if not outbox.is_auto_sync(work.db, work.company):
         return "auto_sync_off", "Two-way payment sync is switched off for the company."
+    return None
+
+
+def _obstacle(work: Work, delivery: Delivery, created: Delivery | None) -> tuple[str, str] | None:
+    door = closed_door(work, delivery)
+    if door is not None:
+        return door
     if created is not None and created.state in (*UNDECIDED, "possible_orphan"):
         return "undecided", f"Whether it came to QuickBooks is {created.state}: that is found out first."
     if delivery.leg == "adjustment":
@@ -141,7 +149,7 @@ def resolve(work: Work, delivery: Delivery, *, may_send: bool) -> None:
         sync_token = 0 if record is None else record.sync_token
         with work.db.transaction():
             record_delivered(work, delivery, qbo_id, sync_token, payload)
-    elif may_send:
+    elif may_send and is_settled(work, delivery):
         with work.db.transaction():
             intent = intend(work, delivery, (delivery.payload or "").encode())
         send(work, intent)

@@ -1,19 +1,23 @@
 """
-How fast payments go from Peakflo's table to QuickBooks, and how long one takes.
+How fast payments go from Peakflo's table to QuickBooks, how long one takes, and what it costs.
 
-Starts a durable PostgreSQL and a sandbox of its own, both on this machine, and prints the rate of a backlog, with and
-without a journal entry each, and the time from the commit of a single payment to its record as delivered. Intuit's
-limits are kept to unless told otherwise: 8 requests a second and company are then what bounds the rate. Run it with
-`.venv/bin/python -m tests.benchmarks.delivery_throughput`.
+Starts a durable PostgreSQL and a sandbox of its own, both on this machine, and prints the rate of a backlog of one
+company, with and without a journal entry each, the time from the commit of a single payment to its record as
+delivered, and the rate of many companies with as many processes as Airflow's pool has slots. Medians of several rounds.
+Intuit's limits are kept to unless told otherwise: 8 requests a second and company are then what bounds the rate. Run it
+with `.venv/bin/python -m tests.benchmarks.delivery_throughput`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import multiprocessing
 import statistics
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,38 +25,135 @@ import psycopg
 from cryptography.fernet import Fernet
 
 from include.migrate import migrate
-from include.receivables import pace
+from include.receivables import delivery_jobs, outbox, pace
+from include.receivables.jobs import Occasion
 from tests.benchmarks.own_postgres import running_postgres
 from tests.bookkeeper import Bookkeeper
 from tests.cashier import Cashier
 from tests.other_process import Keys
-from tests.sandbox_process import running_sandbox
-from tests.workbench import Workbench
+from tests.sandbox_process import ROOT, running_sandbox
+from tests.workbench import UNLIMITED, Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
+    from multiprocessing.pool import Pool
 
+POOL = "quickbooks_delivery"
 SINGLE = 20
+WITH_ENTRY = {"processing_fee": "1.10"}
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What a backlog took."""
+
+    seconds: float
+    writes: int
+    metered: int
+    refused: int
+
+
+class Desk:
+    """
+    Companies that take payments, and the processes that deliver them.
+
+    :param most: requests a second and company.
+    """
+
+    def __init__(
+        self, bench: Workbench, keys: Keys, pool: Pool, cashiers: Sequence[Cashier], most: int
+    ) -> None:
+        self.bench = bench
+        self._keys = keys
+        self._pool = pool
+        self._cashiers = cashiers
+        self._most = most
+
+    def deliver(self, companies: int, payments: int, columns: dict[str, str]) -> Delivered:
+        """Have a backlog in each of some companies, and deliver all of it as the DAG does."""
+        cashiers = self._cashiers[:companies]
+        self._unlimited(is_on=True)
+        for cashier in cashiers:
+            for invoice in cashier.invoices(payments):
+                cashier.take(invoice, **columns)
+            self.bench.sandbox.reset_calls(cashier.company.realm_id)
+        self._unlimited(is_on=False)
+        batches = delivery_jobs.deal(outbox.list_due_companies(self.bench.db))
+        started = time.perf_counter()
+        tasks = [
+            self._pool.apply_async(_deliver, (self._keys, batch, number, self._most))
+            for number, batch in enumerate(batches)
+        ]
+        delivered = sum(task.get() for task in tasks)
+        seconds = time.perf_counter() - started
+        assert delivered == companies * payments
+        counts = [self.bench.sandbox.calls(cashier.company.realm_id) for cashier in cashiers]
+        return Delivered(
+            seconds,
+            writes=sum(count["core"] for count in counts),
+            metered=sum(count["metered"] for count in counts),
+            refused=sum(
+                number for count in counts for status, number in count["by_status"].items() if status != "200"
+            ),
+        )
+
+    def time_single(self) -> float:
+        """Return how long a single payment takes that waits for no other, in seconds."""
+        self._unlimited(is_on=True)
+        [invoice] = self._cashiers[0].invoices(1)
+        self._cashiers[0].take(invoice)
+        started = time.perf_counter()
+        self._cashiers[0].push()
+        return time.perf_counter() - started
+
+    def _unlimited(self, *, is_on: bool) -> None:
+        """Prepare without regard to the limits, which are in force while it is measured."""
+        pace.MOST = UNLIMITED if is_on else self._most
+        is_limited = not is_on and self._most != UNLIMITED
+        self.bench.sandbox.change_settings(throttle="on" if is_limited else "off")
+        self.bench.db.execute("truncate sync.rate_limit")
+        time.sleep(1 if is_limited else 0)  # what was asked before counts no more
+
+
+def _deliver(keys: Keys, batch: list[str], number: int, most: int) -> int:
+    """Deliver for a batch of companies, as one of the DAG's tasks."""
+    pace.MOST = most
+    outcomes = [delivery_jobs.push(keys.access(), each, Occasion("benchmark", str(number))) for each in batch]
+    return sum(outcome.entities["payment"]["merged"] for outcome in outcomes)
 
 
 def main() -> None:
     options = _parser().parse_args()
-    if options.unlimited:
-        pace.MOST = 100_000
+    slots = json.loads((ROOT / "include" / "airflow_pools.json").read_text())[POOL]["slots"]
     with tempfile.TemporaryDirectory(prefix="delivery-") as folder, ExitStack() as stack:
-        cashier = stack.enter_context(_cashier(Path(folder), options.latency))
-        _print_backlog("payments", cashier, options.payments, {})
-        _print_backlog(
-            "payments with a journal entry", cashier, options.payments // 2, {"processing_fee": "1.10"}
+        pool = stack.enter_context(multiprocessing.get_context("spawn").Pool(slots))
+        desk = _open_desk(stack, Path(folder), pool, options)
+        rounds = options.rounds
+        _print(
+            "one company", [desk.deliver(1, options.payments, {}) for _ in range(rounds)], options.payments
         )
-        _print_single(cashier)
+        _print(
+            "one company, with a journal entry each",
+            [desk.deliver(1, options.payments, WITH_ENTRY) for _ in range(rounds)],
+            options.payments,
+        )
+        singles = [desk.time_single() * 1000 for _ in range(SINGLE)]
+        print(f"a single payment: {statistics.median(singles):.0f} ms, at most {max(singles):.0f} ms")
+        each = options.payments // 4
+        _print(
+            f"{options.companies} companies, {slots} processes",
+            [desk.deliver(options.companies, each, {}) for _ in range(rounds)],
+            options.companies * each,
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--payments", type=int, default=200)
+    parser.add_argument("--payments", type=int, default=200, help="of one company; of many, a quarter each")
+    parser.add_argument("--companies", type=int, default=50)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--latency", type=float, default=0, metavar="MS", help="of each of QuickBooks' answers"
     )
@@ -60,42 +161,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print_backlog(name: str, cashier: Cashier, count: int, extra: dict[str, str]) -> None:
-    for invoice in cashier.invoices(count):
-        cashier.take(invoice, **extra)
-    started = time.perf_counter()
-    outcome = cashier.push()
-    seconds = time.perf_counter() - started
-    assert outcome.entities["payment"]["merged"] == count
-    print(f"{count} {name}: {seconds:.1f} s, {count / seconds:.1f} a second, {outcome.calls} metered calls")
-
-
-def _print_single(cashier: Cashier) -> None:
-    seconds = []
-    for invoice in cashier.invoices(SINGLE):
-        cashier.take(invoice)
-        started = time.perf_counter()
-        cashier.push()
-        seconds.append(time.perf_counter() - started)
+def _print(name: str, rounds: Sequence[Delivered], count: int) -> None:
+    seconds = statistics.median(each.seconds for each in rounds)
+    writes, metered = rounds[0].writes / count, sum(each.metered for each in rounds)
     print(
-        f"a single payment: {statistics.median(seconds) * 1000:.0f} ms, at most {max(seconds) * 1000:.0f} ms"
+        f"{name}: {count} payments in {seconds:.1f} s, {60 * count / seconds:.0f} a minute; {writes:g} writes each, "
+        f"{metered} metered calls, {sum(each.refused for each in rounds)} refused",
+        flush=True,
     )
 
 
-@contextmanager
-def _cashier(folder: Path, latency: float) -> Iterator[Cashier]:
-    with running_postgres(folder) as postgres, running_sandbox(folder) as sandbox:
-        sandbox.change_settings(throttle="off")
-        url = postgres.url("receivables")
-        with psycopg.connect(url, autocommit=True) as db:
-            migrate(db)
-            bench = Workbench(Keys.of(sandbox, url, Fernet.generate_key().decode()).access(), sandbox, db)
-            company = bench.imported("demo", company_id="acme")
-            with Bookkeeper(sandbox, company.realm_id) as books:
-                cashier = Cashier(bench, company, books)
-                cashier.map_accounts()
-                sandbox.change_settings(company.realm_id, latency_ms=latency)
-                yield cashier
+def _open_desk(stack: ExitStack, folder: Path, pool: Pool, options: argparse.Namespace) -> Desk:
+    postgres = stack.enter_context(running_postgres(folder))
+    sandbox = stack.enter_context(running_sandbox(folder))
+    sandbox.change_settings(throttle="off", latency_ms=options.latency)
+    url = postgres.url("receivables")
+    db = stack.enter_context(psycopg.connect(url, autocommit=True))
+    migrate(db)
+    keys = Keys.of(sandbox, url, Fernet.generate_key().decode())
+    bench = Workbench(keys.access(), sandbox, db)
+    most = UNLIMITED if options.unlimited else pace.MOST
+    pace.MOST = UNLIMITED
+    cashiers = []
+    for _ in range(options.companies):
+        company = bench.imported("empty")
+        books = stack.enter_context(Bookkeeper(sandbox, company.realm_id))
+        cashiers.append(Cashier(bench, company, books))
+        cashiers[-1].map_accounts()
+    return Desk(bench, keys, pool, cashiers, most)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
--- Let go of a delivery that a person has settled otherwise.
+-- Let go of a delivery that a person has settled otherwise, or of what QuickBooks no longer has.
 update outbox.delivery
 set state = 'ignored'
 where
     delivery_id = %(delivery_id)s
     and company_id = %(company_id)s
-    and state in ('queued', 'held', 'rejected', 'possible_orphan')
+    and (
+        state in ('queued', 'held', 'rejected', 'possible_orphan')
+        or (state = 'delivered' and operation = 'create' and outbox.is_gone(delivery))
+    )
 returning delivery_id;

@@ -6,6 +6,11 @@ with intended as (
         code = null,
         reason = null,
         payload = %(payload)s::jsonb,
+        -- A repeated request says what the first one did, whatever became of the payment since.
+        said = case
+            when payload = %(payload)s::jsonb and said is not null then said
+            else outbox.said(company_id, payment_id)
+        end,
         attempts = attempts + 1,
         first_sent_at = coalesce(first_sent_at, clock_timestamp()),
         sent_at = clock_timestamp()

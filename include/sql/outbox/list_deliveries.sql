@@ -1,10 +1,24 @@
 -- List a company's deliveries that are in some states, the oldest first. What was sent is asked for only in the books
--- to which it was sent; a journal entry is sent with its payment.
-select delivery_id
-from outbox.delivery
+-- to which it was sent. A journal entry is sent with its payment, and alone only if that is there already.
+select delivery.delivery_id
+from outbox.delivery as delivery
 where
-    company_id = %(company_id)s
-    and (realm_id = %(realm_id)s or state in ('queued', 'held'))
-    and state = any(%(states)s::text[])
-    and (leg = 'payment' or operation = 'void' or state in ('sending', 'unknown'))
-order by delivery_id;
+    delivery.company_id = %(company_id)s
+    and (delivery.realm_id = %(realm_id)s or delivery.state in ('queued', 'held'))
+    and delivery.state = any(%(states)s::text[])
+    and (
+        delivery.leg = 'payment'
+        or delivery.operation = 'void'
+        or delivery.state in ('sending', 'unknown')
+        or exists (
+            select 1
+            from outbox.delivery as whole
+            where
+                whole.company_id = delivery.company_id
+                and whole.payment_id = delivery.payment_id
+                and whole.leg = 'payment'
+                and whole.operation = 'create'
+                and whole.state = 'delivered'
+        )
+    )
+order by delivery.delivery_id;

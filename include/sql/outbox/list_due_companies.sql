@@ -21,7 +21,11 @@ where
         where
             delivery.company_id = connection.company_id
             and (
-                delivery.state in ('queued', 'held')
+                (
+                    delivery.state in ('queued', 'held')
+                    -- Those wait until their books are connected again.
+                    and (delivery.realm_id = connection.realm_id or delivery.code is distinct from 'other_books')
+                )
                 or (delivery.state in ('sending', 'unknown') and delivery.realm_id = connection.realm_id)
             )
     )

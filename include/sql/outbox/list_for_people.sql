@@ -1,6 +1,7 @@
 -- List a company's deliveries, the newest first; all, or those in some states.
 select
     delivery.delivery_id,
+    delivery.realm_id,
     delivery.payment_id::text as payment_id,
     delivery.leg,
     delivery.operation,
@@ -24,5 +25,6 @@ left join peakflo.customer as customer
 where
     delivery.company_id = %(company_id)s
     and (%(states)s::text[] is null or delivery.state = any(%(states)s::text[]))
+    and (%(before)s::bigint is null or delivery.delivery_id < %(before)s)
 order by delivery.delivery_id desc
 limit %(most)s;

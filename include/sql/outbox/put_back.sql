@@ -2,7 +2,8 @@
 update outbox.delivery
 set
     state = 'queued',
-    payload = null,
+    -- What it would say stays: a journal entry that is sent once more says it again.
+    said = null,
     first_sent_at = null,
     sent_at = null
 where delivery_id = %(delivery_id)s;

@@ -1,5 +1,6 @@
 -- Read what a payment of Peakflo's is applied to, as QuickBooks was last seen to hold it. What payments of ours took
--- that QuickBooks has, but that have not been read back, is open no more.
+-- that QuickBooks has, but that have not been read back, is open no more; what those took that were undone there, which
+-- has not been read back, is open again.
 with recursive allocation as materialized (
     select
         allocated.position,
@@ -103,6 +104,43 @@ select
                     from staging.payment as staged
                     where staged.realm_id = sent.realm_id and staged.qbo_id = sent.source_id
                 )
+        ),
+        0
+    ) + coalesce(
+        (
+            select sum((line.item ->> 'Amount')::numeric)
+            from outbox.delivery as created
+            cross join lateral (
+                select created.qbo_id
+                from outbox.delivery as undoing
+                where
+                    undoing.company_id = created.company_id
+                    and undoing.payment_id = created.payment_id
+                    and undoing.leg = 'payment'
+                    and undoing.operation = 'void'
+                    and undoing.state = 'delivered'
+                union all
+                select former.qbo_id
+                from outbox.former_record as former
+                where former.delivery_id = created.delivery_id
+            ) as undone
+            inner join staging.payment as staged
+                on created.realm_id = staged.realm_id and undone.qbo_id = staged.qbo_id
+            cross join lateral jsonb_array_elements(staged.payload -> 'Line') as line (item)
+            cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') as linked (item)
+            where
+                created.company_id = %(company_id)s
+                and created.payment_id in (
+                    select taken.payment_id
+                    from peakflo.payment_allocation as taken
+                    where taken.company_id = %(company_id)s and taken.target_id = target.target_id
+                )
+                and created.leg = 'payment'
+                and created.operation = 'create'
+                and staged.deleted_at is null
+                and linked.item ->> 'TxnId' = target.qbo_id
+                and linked.item ->> 'TxnType'
+                = case target.target_type when 'invoice' then 'Invoice' else 'CreditMemo' end
         ),
         0
     ) as open_amount,

@@ -1,7 +1,7 @@
 -- Recognise the echoes of Peakflo's own payments. The version that was delivered says nothing new; of a newer one that
 -- holds the same, the version is noted; one that was edited, voided or deleted in QuickBooks is reported, and Peakflo's
 -- money stays as it is. What was put right again is closed.
-with echo as materialized (
+with compared as materialized (
     select
         delivery.delivery_id,
         delivery.payment_id,
@@ -9,20 +9,15 @@ with echo as materialized (
         staged.sync_token,
         case
             when staged.deleted_at is not null then 'deleted_in_quickbooks'
+            when outbox.is_voided(staged.payload) then 'voided_in_quickbooks'
             when
-                (staged.payload ->> 'TotalAmt')::numeric = 0
-                and coalesce(jsonb_array_length(staged.payload -> 'Line'), 0) = 0
-                and staged.payload ->> 'PrivateNote' like 'Voided%%'
-                then 'voided_in_quickbooks'
-            when
-                (staged.payload ->> 'TotalAmt')::numeric <> (delivery.response ->> 'TotalAmt')::numeric
-                or staged.payload #>> '{CustomerRef,value}' <> delivery.response #>> '{CustomerRef,value}'
-                or staged.payload ->> 'TxnDate' <> delivery.response ->> 'TxnDate'
-                or staged.payload #>> '{DepositToAccountRef,value}'
-                <> delivery.response #>> '{DepositToAccountRef,value}'
-                or outbox.applied(staged.payload -> 'Line') <> outbox.applied(delivery.response -> 'Line')
+                not outbox.is_same_payment(staged.payload, delivery.response)
+                and not outbox.is_same_payment(staged.payload, delivery.payload)
                 then 'edited_in_quickbooks'
-        end as code
+        end as code,
+        -- Whether both sides say the same by now, whichever was changed.
+        outbox.agrees(delivery) as is_agreed,
+        staged.deleted_at is null and outbox.is_same_payment(staged.payload, delivery.payload) as is_as_sent
     from staging.payment as staged
     inner join outbox.delivery as delivery
         on
@@ -43,8 +38,23 @@ with echo as materialized (
                 and undoing.payment_id = delivery.payment_id
                 and undoing.leg = 'payment'
                 and undoing.operation = 'void'
-                and undoing.state in ('sending', 'unknown', 'delivered')
+                and (
+                    undoing.state in ('sending', 'unknown', 'delivered')
+                    or (undoing.state = 'withdrawn' and undoing.code = 'gone')
+                )
         )
+),
+
+echo as (
+    select
+        delivery_id,
+        payment_id,
+        qbo_id,
+        sync_token,
+        is_agreed,
+        is_as_sent,
+        case when not is_agreed then code end as code
+    from compared
 ),
 
 noted as (
@@ -67,8 +77,14 @@ closed as (
         problem.company_id = %(company_id)s
         and problem.direction = 'outbound'
         and problem.peakflo_id = echo.payment_id
-        and problem.code in ('deleted_in_quickbooks', 'voided_in_quickbooks', 'edited_in_quickbooks')
-        and problem.code is distinct from echo.code
+        and (
+            (
+                problem.code in ('deleted_in_quickbooks', 'voided_in_quickbooks', 'edited_in_quickbooks')
+                and problem.code is distinct from echo.code
+            )
+            or (problem.code = 'edited_after_sending' and echo.is_agreed)
+            or (problem.code = 'answer_differs' and (echo.is_agreed or echo.is_as_sent))
+        )
         and problem.state <> 'resolved'
 )
 
@@ -89,12 +105,14 @@ select
     ) as message,
     case echo.code
         when 'edited_in_quickbooks' then 'Change it back in QuickBooks, or correct the payment in Peakflo to match.'
-        else 'If the money did arrive, enter it in QuickBooks again; if not, cancel the payment in Peakflo.'
+        else
+            'If the money did arrive, retry its delivery, which enters it in QuickBooks again; if not, cancel the '
+            'payment in Peakflo; or ignore the delivery.'
     end as cure,
     'bookkeeper' as actor
 from echo
 where echo.code is not null
-on conflict (company_id, direction, entity, qbo_id, code, peakflo_id) where state <> 'resolved' do update
+on conflict (company_id, realm_id, direction, entity, qbo_id, code, peakflo_id) where state <> 'resolved' do update
     set
         message = excluded.message,
         attempts = kept.attempts + 1,

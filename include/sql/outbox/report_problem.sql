@@ -5,9 +5,8 @@ insert into sync.problem as kept (
 values (
     %(company_id)s, %(realm_id)s, 'outbound', 'payment', '', %(payment_id)s, %(code)s, %(message)s, %(cure)s, %(actor)s
 )
-on conflict (company_id, direction, entity, qbo_id, code, peakflo_id) where state <> 'resolved' do update
+on conflict (company_id, realm_id, direction, entity, qbo_id, code, peakflo_id) where state <> 'resolved' do update
     set
-        realm_id = excluded.realm_id,
         message = excluded.message,
         cure = excluded.cure,
         actor = excluded.actor,

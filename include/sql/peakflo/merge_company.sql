@@ -23,6 +23,8 @@ merged as (
     from source
     where
         kept.company_id = %(company_id)s
+        -- The company may have been connected to other books since these were read.
+        and kept.realm_id = %(realm_id)s
         and (kept.source_name, kept.country, kept.home_currency, kept.book_close_date, kept.time_zone)
         is distinct from (
             source.source_name,

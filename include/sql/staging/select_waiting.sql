@@ -1,4 +1,5 @@
--- List the records that are staged but could not be merged, without those whose problem is known already.
+-- List the records that are staged but could not be merged, without those whose problem is known already; one that was
+-- ignored is known as long as its record is the same.
 select
     unmerged.entity,
     unmerged.qbo_id
@@ -15,5 +16,11 @@ where
             and problem.direction = 'inbound'
             and problem.entity = unmerged.entity
             and problem.qbo_id = unmerged.qbo_id
-            and problem.state <> 'resolved'
+            and (
+                problem.state = 'open'
+                or (
+                    problem.state = 'ignored'
+                    and problem.ignored_version is not distinct from sync.record_version(problem)
+                )
+            )
     );

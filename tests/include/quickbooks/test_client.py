@@ -232,6 +232,18 @@ def test_a_read_is_not_asked_again_once_its_time_is_up(server, tokens):
     assert len(server.received) == 1
 
 
+def test_a_read_does_not_wait_past_its_time_to_be_asked_again(server, tokens):
+    server.answer(Answer(500), INVOICES)
+
+    # Shorter than the wait before the second try is at least.
+    with (
+        QuickBooksClient(api_url=server.url, realm_id="1", tokens=tokens, read_timeout=0.19) as client,
+        pytest.raises(errors.UnreachableError),
+    ):
+        client.query(INVOICE)
+    assert len(server.received) == 1
+
+
 def test_nobody_listening_is_an_unreachable_quickbooks(tokens):
     with (
         QuickBooksClient(api_url="http://127.0.0.1:1", realm_id="1", tokens=tokens) as client,

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from include.receivables import pace
 from tests.bookkeeper import Bookkeeper
 from tests.cashier import Cashier
+from tests.workbench import UNLIMITED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,6 +16,19 @@ if TYPE_CHECKING:
     from include.receivables.companies import Company
     from include.sandbox.control import SandboxControl
     from tests.workbench import Workbench
+
+
+@pytest.fixture(autouse=True)
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let requests leave as fast as they come: QuickBooks' limits have tests of their own."""
+    monkeypatch.setattr(pace, "MOST", UNLIMITED)
+
+
+@pytest.fixture
+def sandbox(sandbox: SandboxControl) -> SandboxControl:
+    """The usual sandbox, which takes requests as fast as they come."""
+    sandbox.change_settings(throttle="off")
+    return sandbox
 
 
 @pytest.fixture

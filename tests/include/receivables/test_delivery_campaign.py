@@ -1,135 +1,136 @@
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
-import random
-from typing import TYPE_CHECKING, Any
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.fernet import Fernet
 
-from include.errors import ReceivablesError
+from tests.cashier import Cashier
+from tests.delivery_campaign import INVOICED, MOST_LIKELY, Campaign
+from tests.killing import preloaded
+from tests.other_process import Keys
+from tests.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from uuid import UUID
+    from multiprocessing.context import ForkServerContext as Processes
 
-    from tests.cashier import Cashier
+    import psycopg
 
-PAYMENTS = int(os.environ.get("DELIVERY_CAMPAIGN_PAYMENTS", "60"))
-ROUND = 30
-ROUNDS_TO_END = 40
-# The kind of fault, and how likely it strikes a request.
-FAULTS = {
-    "lost_answer": 0.08,
-    "reset": 0.05,
-    "truncated": 0.04,
-    "malformed_json": 0.04,
-    "500": 0.04,
-    "503_html": 0.03,
-    "429": 0.01,
-}
+    from include.receivables.companies import Company
+    from include.sandbox.control import SandboxControl
+    from tests.bookkeeper import Bookkeeper
+    from tests.delivery_ledger import Ledger
+
+PAYMENTS = int(os.environ.get("DELIVERY_CAMPAIGN_PAYMENTS", "40"))
+SEED = int(os.environ.get("DELIVERY_CAMPAIGN_SEED", "8"))
+COMPANIES = 4
+KINDS_OF_FAULT = 15
+
+logger = logging.getLogger(__name__)
 
 
-class Campaign:
-    """Payments taken, cancelled, delivered and synced in a random order, over a line that loses answers."""
-
-    def __init__(self, cashier: Cashier, seed: int) -> None:
-        self.cashier = cashier
-        self.random = random.Random(seed)
-        self.amounts: dict[UUID, str] = {}
-        self.cancelled: set[UUID] = set()
-
-    def break_line(self) -> None:
-        realm = self.cashier.company.realm_id
-        sandbox = self.cashier.bench.sandbox
-        mode = self.random.choice(("honour", "ignore"))
-        sandbox.change_settings(realm, requestid_mode=mode)
-        for kind, probability in FAULTS.items():
-            for path in ("payment", "journalentry", "query"):
-                sandbox.add_fault(kind, realm=realm, path=path, probability=probability)
-
-    def mend_line(self) -> None:
-        self.cashier.bench.sandbox.clear_faults()
-
-    def round(self, count: int) -> None:
-        invoices = self.cashier.invoices(count)
-        self.break_line()
-        for invoice in invoices:
-            self.take(invoice)
-            if self.random.random() < 0.1:
-                self.attempt(self.cashier.push)
-            if self.random.random() < 0.05:
-                self.attempt(lambda: self.cashier.bench.sync(self.cashier.company))
-            if self.random.random() < 0.1:
-                self.cancel()
-        self.attempt(self.cashier.push)
-        self.mend_line()
-
-    def take(self, invoice: dict[str, Any]) -> None:
-        amount = self.random.choice(("100", "40.25", "99.99"))
-        extra = self.random.choice(({}, {}, {"processing_fee": "1.10"}))
-        if amount == "99.99":
-            extra = extra | {"rounding_amount": "0.01"}
-        self.amounts[self.cashier.take(invoice, amount, **extra)] = amount
-
-    def cancel(self) -> None:
-        payment_id = self.random.choice(sorted(self.amounts))
-        self.cashier.cancel(payment_id)
-        self.cancelled.add(payment_id)
-
-    def attempt(self, work: Callable[[], object]) -> None:
-        # The line is bad: what was not done is done later.
-        with contextlib.suppress(ReceivablesError):
-            work()
-
-    def finish(self) -> None:
-        for _ in range(ROUNDS_TO_END):
-            self.cashier.bench.sync(self.cashier.company)
-            self.cashier.push()
-            if not self.open():
-                return
-        pytest.fail(f"not finished: {self.open()}")
-
-    def open(self) -> list[dict[str, Any]]:
-        rows = self.cashier.rows("outbox.delivery", company_id=self.cashier.company.company_id)
-        return [row for row in rows if row["state"] not in ("delivered", "withdrawn")]
+@pytest.fixture
+def keys(sandbox: SandboxControl, db_url: str) -> Keys:
+    return Keys.of(sandbox, db_url, Fernet.generate_key().decode())
 
 
-@pytest.mark.timeout(120 + PAYMENTS)
-def test_over_a_bad_line_every_payment_is_in_quickbooks_exactly_once(cashier: Cashier):
-    campaign = Campaign(cashier, seed=8)
-    for _ in range(PAYMENTS // ROUND):
-        campaign.round(ROUND)
-    campaign.finish()
+@pytest.fixture(scope="module")
+def processes() -> Processes:
+    return preloaded("tests.delivery_worker")
 
-    in_quickbooks = cashier.in_quickbooks()
-    for payment_id, amount in campaign.amounts.items():
-        records = in_quickbooks.get(str(payment_id), [])
-        if payment_id in campaign.cancelled:
-            assert [record for record in records if record["TotalAmt"]] == []
-        else:
-            assert [f"{record['TotalAmt']:.2f}" for record in records] == [f"{float(amount):.2f}"]
+
+@pytest.fixture
+def cashiers(
+    keys: Keys, sandbox: SandboxControl, db: psycopg.Connection, keep_books: Callable[[Company], Bookkeeper]
+) -> list[Cashier]:
+    bench = Workbench(keys.access(), sandbox, db)
+    opened = [bench.imported("empty") for _ in range(COMPANIES)]
+    return [Cashier(bench, company, keep_books(company)) for company in opened]
+
+
+@pytest.mark.timeout(240 + PAYMENTS)
+def test_whatever_breaks_every_payment_is_in_quickbooks_exactly_once(
+    cashiers: list[Cashier], keys: Keys, processes: Processes
+):
+    started = time.monotonic()
+    campaign = Campaign(cashiers, keys, processes, SEED)
+    campaign.run(PAYMENTS)
+    seconds = time.monotonic() - started
+
+    assert {row["state"] for row in cashiers[0].rows("outbox.delivery")} <= {"delivered", "withdrawn"}
+    for ledger in campaign.ledgers:
+        assert_each_once(campaign, ledger)
+        assert_books_agree(campaign, ledger)
+        assert_nothing_comes_back(ledger.cashier)
+    attempts = cashiers[0].rows("outbox.attempt")
+    logger.info(
+        "%d payments, %d cancelled, seed %d, %.0f s, %d attempts, struck: %s",
+        len(campaign.taken), len(campaign.cancelled), SEED, seconds, len(attempts), dict(campaign.happened),
+    )  # fmt: skip
+    if PAYMENTS >= 30:
+        assert len([row for row in attempts if row["outcome"] in ("unknown", None)]) > PAYMENTS / 20
+    if PAYMENTS >= 500:
+        assert len(campaign.happened) == KINDS_OF_FAULT + 1  # disconnecting is no fault
+        assert min(campaign.happened.values()) > 5
+
+
+def assert_each_once(campaign: Campaign, ledger: Ledger) -> None:
+    """Assert that QuickBooks has what counts once each, and nothing else of Peakflo's."""
+    cashier, active = ledger.cashier, campaign.active(ledger.cashier)
+    records = cashier.in_quickbooks()
+    live = {name: [each["TotalAmt"] for each in found if each["TotalAmt"]] for name, found in records.items()}
+    assert {name: totals for name, totals in live.items() if totals} == {
+        str(payment_id): [taken.amount] for payment_id, taken in active.items()
+    }
+    assert all(len(found) == 1 for found in records.values())
     entries = cashier.in_quickbooks("JournalEntry")
-    assert max(len(each) for each in entries.values()) == 1
-    assert not entries.keys() & {str(payment_id) for payment_id in campaign.cancelled}
-    assert cashier.problems() == []
-    assert lost_answers(cashier) > PAYMENTS / 20
-
-    assert_nothing_comes_back(cashier, len(campaign.amounts))
+    assert {name: len(found) for name, found in entries.items()} == {
+        str(payment_id): 1 for payment_id, taken in active.items() if taken.extra
+    }
+    assert ledger.paid() == {taken.invoice["source_id"]: [taken.amount] for taken in active.values()}
 
 
-def lost_answers(cashier: Cashier) -> int:
-    return len([row for row in cashier.rows("outbox.attempt") if row["outcome"] == "unknown"])
+def assert_books_agree(campaign: Campaign, ledger: Ledger) -> None:
+    """Assert that both sides' books are right to the cent."""
+    cashier = ledger.cashier
+    assert ledger.moved() == ledger.expected(campaign.active(cashier).values())
+    assert ledger.is_balanced
+    cashier.bench.sync(cashier.company)
+    for payment_id, taken in campaign.taken.items():
+        if taken.cashier is cashier:
+            settled = 0 if payment_id in campaign.cancelled else taken.settled
+            due = cashier.invoice(taken.invoice["source_id"])["amount_due"]
+            assert due == Decimal(INVOICED) - settled
 
 
-def assert_nothing_comes_back(cashier: Cashier, taken: int) -> None:
+def assert_nothing_comes_back(cashier: Cashier) -> None:
     """Assert that the echoes are recognised: no payment of ours is there twice, and nothing is left to send."""
-    own = cashier.rows("peakflo.payment", origin="peakflo")
-    before = cashier.rows("peakflo.payment")
+    assert cashier.problems() == []
+    before = cashier.rows("peakflo.payment", company_id=cashier.company.company_id)
     for _ in range(3):
         cashier.bench.sync(cashier.company)
         assert cashier.push().entities == {}
-    assert cashier.rows("peakflo.payment") == before
-    assert len(own) == taken
+    assert cashier.rows("peakflo.payment", company_id=cashier.company.company_id) == before
+    assert all(row["origin"] == "peakflo" for row in before)
     sources = [row["source_id"] for row in before if row["source_id"]]
     assert len(sources) == len(set(sources))
+
+
+def test_without_the_three_keys_payments_are_there_twice(
+    cashiers: list[Cashier], keys: Keys, processes: Processes
+):
+    """The control: the same campaign, but QuickBooks gets to see neither request id nor reference nor marker."""
+    campaign = Campaign(cashiers, keys, processes, SEED, is_keyless=True, least_likely=MOST_LIKELY)
+    campaign.run(40)
+    paid = [payments for ledger in campaign.ledgers for payments in ledger.paid().values()]
+    logger.info("%d of %d payments are there more than once", sum(len(each) > 1 for each in paid), len(paid))
+    assert max(map(len, paid)) > 1
+    assert any(
+        ledger.moved() != ledger.expected(campaign.active(ledger.cashier).values())
+        for ledger in campaign.ledgers
+    )

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 from typing import TYPE_CHECKING
@@ -8,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.fernet import Fernet
 
-from include.errors import BusyError
 from tests import repeated_job, truth
+from tests.killing import PATIENCE, preloaded, when_free
 from tests.other_process import Keys
 from tests.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from multiprocessing.context import ForkServerContext as Processes
 
     import psycopg
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from include.sandbox.control import SandboxControl
 
 MANY = {"customers": 60, "invoices": 2500, "payments": 1200}
-PATIENCE = 20  # seconds
 
 
 @pytest.fixture
@@ -39,10 +36,7 @@ def bench(keys: Keys, sandbox: SandboxControl, db: psycopg.Connection) -> Workbe
 
 @pytest.fixture(scope="module")
 def processes() -> Processes:
-    """Starts processes in milliseconds: everything is imported once, before the fork."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.repeated_job"])
-    return context
+    return preloaded("tests.repeated_job")
 
 
 def kill_while(processes: Processes, keys: Keys, company: Company, job: str, seconds: float) -> None:
@@ -59,18 +53,6 @@ def kill_while(processes: Processes, keys: Keys, company: Company, job: str, sec
         process.join(PATIENCE)
         here.close()
         there.close()
-
-
-def when_free(job: Callable[[Company], object], company: Company) -> None:
-    """Run a job as soon as the database has noticed that the process that held the company is dead."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            job(company)
-            return
-        except BusyError:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
 
 
 def has_progress(bench: Workbench) -> bool:
@@ -90,7 +72,7 @@ def test_a_sync_killed_at_any_instant_loses_nothing_and_repeats_nothing(
     for number in range(38):
         bench.sandbox.events(company.realm_id, 6, seed=number)
         kill_while(processes, keys, company, "sync", rng.uniform(0, 0.15))
-    when_free(bench.sync, company)
+    when_free(lambda: bench.sync(company))
     assert truth.differences(bench.db, bench.sandbox, company) == []
     assert runs(bench).keys() <= {("success", None), ("failed", "killed")}
     assert runs(bench)["failed", "killed"] > 10
@@ -106,7 +88,7 @@ def test_an_import_killed_at_any_instant_goes_on_and_is_complete_in_the_end(
         bench.sandbox.events(company.realm_id, 6, seed=number)
         kill_while(processes, keys, company, "import_all", rng.uniform(0, 2))
         midway += has_progress(bench)
-    when_free(bench.import_all, company)
+    when_free(lambda: bench.import_all(company))
     assert not has_progress(bench)
     assert truth.differences(bench.db, bench.sandbox, company) == []
     assert runs(bench).keys() <= {("success", None), ("failed", "killed")}

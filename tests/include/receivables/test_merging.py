@@ -264,8 +264,8 @@ def test_the_echo_of_a_payment_that_peakflo_made_changes_nothing_of_peakflos(
     bench.sync(company)
     ours = uuid4()
     bench.db.execute(
-        "insert into peakflo.payment (company_id, id, realm_id, customer_id, payment_date, amount) "
-        "select company_id, %s, realm_id, id, '2026-03-02', 60 from peakflo.customer",
+        "insert into peakflo.payment (company_id, id, realm_id, customer_id, payment_date, amount, currency) "
+        "select company_id, %s, realm_id, id, '2026-03-02', 60, 'USD' from peakflo.customer",
         [ours],
     )
     delivered = books.pay(ada, "60", ("Invoice", invoice, "60"))

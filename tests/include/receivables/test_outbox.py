@@ -151,7 +151,8 @@ def test_of_several_that_could_be_it_none_is_chosen(cashier: Cashier):
     realm = cashier.company.realm_id
     cashier.bench.sandbox.add_fault("reset", realm=realm, path="payment", method="POST", count=1)
     cashier.push()
-    copies = [cashier.books.pay(customer, "10", PaymentRefNum=reference) for _ in range(2)]
+    note = payloads.marker(payment_id)
+    copies = [cashier.books.pay(customer, "10", PaymentRefNum=reference, PrivateNote=note) for _ in range(2)]
     cashier.push()
     assert cashier.problems() == ["several_found"]
     for copy in copies:

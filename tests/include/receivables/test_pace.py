@@ -27,6 +27,18 @@ FERNET_KEY = Fernet.generate_key().decode()
 CLOCK_SECONDS = 0.001
 
 
+@pytest.fixture(autouse=True)
+def unlimited() -> None:
+    """Leave the limits in force."""
+
+
+@pytest.fixture
+def sandbox(sandbox: SandboxControl) -> SandboxControl:
+    """The sandbox with QuickBooks' own limits."""
+    sandbox.change_settings(throttle="on")
+    return sandbox
+
+
 @pytest.fixture
 def keys(sandbox: SandboxControl, db_url: str) -> Keys:
     return Keys.of(sandbox, db_url, FERNET_KEY)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, ForeignKeyViolation
 
 COMPANY = {"company_id": "acme", "realm_id": "9130"}
 OTHER = {"company_id": "other", "realm_id": "9131"}
@@ -96,7 +96,6 @@ def count(desk: Desk) -> int:
         ([{"amount": 100}, {"target_type": "credit_note", "amount": 30}], {"amount": 70}),
         ([{"amount": 30}, {"target_type": "credit_note", "amount": 30}], {"amount": 0}),
         ([], {"currency": "USD"}),
-        ([], {"currency": None}),
         ([], {"processing_fee": 100}),
     ],
 )
@@ -114,6 +113,7 @@ def test_what_can_be_right_is_taken(desk, allocations, columns):
         ([], {"processing_fee": 101}, "nor the fee larger"),
         ([], {"amount": 0}, "pay or credit something"),
         ([], {"currency": "XXX"}, "is in XXX, which is no currency of the company"),
+        ([], {"currency": None}, "names no currency: give it the currency of its customer, EUR"),
         ([{"amount": "100.01"}], {}, "apply no more than there is"),
         ([{"amount": 60}, {"amount": 41}], {}, "apply no more than there is"),
         ([{"amount": -1}], {}, "is not possible"),
@@ -140,6 +140,13 @@ def test_what_cannot_be_right_is_refused_with_a_sentence(desk, allocations, colu
 def test_an_invoice_of_another_company_is_unknown(desk):
     with pytest.raises(CheckViolation, match="Company acme has no invoice"):
         desk.pay({"amount": 10, "target_id": desk.ids["other"]["invoice"]})
+
+
+def test_a_customer_of_another_company_is_unknown(desk):
+    with pytest.raises(
+        ForeignKeyViolation, match=r"Company acme has no customer .* take it for one of the same company\."
+    ):
+        desk.pay(customer_id=desk.ids["other"]["customer"])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from include.receivables.preflight import Held, Ready, Refused
 from tests.outgoing import Payer, credit, invoice, open_company
 
 HELD = {
+    "other_books": "update peakflo.company set realm_id = '1'",
     "auto_sync_off": "insert into sync.company_setting (company_id, auto_sync) values (%(company)s, false)",
     "not_connected": "update sync.connection set status = 'paused'",
     "not_settled": "update peakflo.payment set settled_at = null where id = %(payment)s",
@@ -28,8 +29,7 @@ HELD = {
 }
 REFUSED = {
     "payment_cancelled": "update peakflo.payment set status = 'voided' where id = %(payment)s",
-    "other_books": "update peakflo.company set realm_id = '1'",
-    "currency_missing": "update peakflo.payment set currency = null where id = %(payment)s",
+    "currency_missing": "update peakflo.payment set currency = '' where id = %(payment)s",
     "customer_currency": "update peakflo.customer set currency = 'EUR'",
     "fraction_of_cent": "update peakflo.payment set amount = 98.001 where id = %(payment)s",
     "target_cancelled": "update peakflo.invoice set status = 'cancelled'",

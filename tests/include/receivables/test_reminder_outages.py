@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.bookkeeper import Bookkeeper
     from tests.workbench import Workbench
 
-DEADLINE_SECONDS = 1.2
+DEADLINE_SECONDS = 0.8
 BEYOND_OVERLAP = 900
 
 # What each fault is called in a verdict. A read without a usable answer is tried again until the deadline; a token

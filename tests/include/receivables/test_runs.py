@@ -10,13 +10,14 @@ from include.errors import BusyError, ReceivablesError, UnreachableError
 from include.quickbooks.calls import CallCounts
 from include.receivables import jobs
 from include.receivables.jobs import Occasion
-from include.receivables.runs import company_run
+from include.receivables.runs import company_run, end_beside, start_beside
 from tests.other_process import Keys, die_in_mid_run, run_elsewhere
 from tests.quick_start import connect_as_imported, held
 
 if TYPE_CHECKING:
     from include.receivables.access import Access
     from include.receivables.companies import Company
+    from include.receivables.runs import Run
     from include.sandbox.control import SandboxControl
     from tests.workbench import Workbench
 
@@ -161,6 +162,28 @@ def test_a_success_closes_the_problem_of_the_failure_before(bench: Workbench):
     bench.sync(company)
 
     assert bench.db.execute("select state from sync.problem").fetchall() == [("resolved",)]
+
+
+def test_what_does_not_read_the_company_whole_closes_no_problem_of_it(
+    bench: Workbench, subtests: pytest.Subtests
+):
+    company = connect_as_imported(bench, "acme")
+    bench.sandbox.add_fault("500", realm=company.realm_id, path="cdc")
+    with pytest.raises(UnreachableError):
+        bench.sync(company)
+    others = {
+        "refresh": lambda: jobs.refresh(bench.access, "acme", bench.occasion(), groups=["accounts"]),
+        "merge again": lambda: jobs.merge_again(bench.access.connect, "acme", bench.occasion()),
+        "beside": lambda: end_beside(bench.db, start_beside_of(bench, company), CallCounts(), None),
+    }
+    for name, work in others.items():
+        with subtests.test(name):
+            work()
+            assert bench.db.execute("select state from sync.problem").fetchall() == [("open",)]
+
+
+def start_beside_of(bench: Workbench, company: Company) -> Run:
+    return start_beside(bench.db, company, dag_id="dag", dag_run_id="run")
 
 
 def test_a_database_that_goes_away_is_an_error_worth_a_retry(bench: Workbench):

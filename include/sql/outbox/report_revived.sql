@@ -1,0 +1,82 @@
+-- Report payments that Peakflo undid, or that were undone and sent anew, and that have money again in QuickBooks.
+with undone as (
+    select
+        created.payment_id,
+        created.qbo_id,
+        undoing.sync_token as undone_sync_token
+    from outbox.delivery as created
+    inner join outbox.delivery as undoing
+        on
+            created.company_id = undoing.company_id
+            and created.payment_id = undoing.payment_id
+            and created.leg = undoing.leg
+            and undoing.operation = 'void'
+            and undoing.state = 'delivered'
+    where
+        created.realm_id = %(realm_id)s
+        and created.qbo_id = any(%(resolved)b::text[])
+        and created.leg = 'payment'
+        and created.operation = 'create'
+        and created.state = 'delivered'
+    union all
+    select
+        delivery.payment_id,
+        former.qbo_id,
+        former.undone_sync_token
+    from outbox.former_record as former
+    inner join outbox.delivery as delivery on former.delivery_id = delivery.delivery_id
+    where former.realm_id = %(realm_id)s and former.leg = 'payment' and former.qbo_id = any(%(resolved)b::text[])
+),
+
+seen as (
+    select
+        undone.payment_id,
+        undone.qbo_id,
+        staged.deleted_at is null
+        and not outbox.is_voided(staged.payload)
+        and staged.sync_token > coalesce(undone.undone_sync_token, -1) as is_revived
+    from undone
+    inner join staging.payment as staged on staged.realm_id = %(realm_id)s and undone.qbo_id = staged.qbo_id
+),
+
+closed as (
+    update sync.problem as problem
+    set
+        state = 'resolved',
+        resolved_at = now()
+    from seen
+    where
+        problem.company_id = %(company_id)s
+        and problem.direction = 'outbound'
+        and problem.peakflo_id = seen.payment_id
+        and problem.code = 'revived_in_quickbooks'
+        and not seen.is_revived
+        and problem.state <> 'resolved'
+)
+
+insert into sync.problem as kept (
+    company_id, realm_id, direction, entity, qbo_id, peakflo_id, code, message, cure, actor
+)
+select
+    %(company_id)s as company_id,
+    %(realm_id)s as realm_id,
+    'outbound' as direction,
+    'payment' as entity,
+    '' as qbo_id,
+    seen.payment_id as peakflo_id,
+    'revived_in_quickbooks' as code,
+    format(
+        'Payment %%s, which was undone because Peakflo cancelled it or sent it anew, was given money again in '
+        'QuickBooks by hand.',
+        min(seen.qbo_id)
+    ) as message,
+    'Void or delete it in QuickBooks.' as cure,
+    'bookkeeper' as actor
+from seen
+where seen.is_revived
+group by seen.payment_id
+on conflict (company_id, realm_id, direction, entity, qbo_id, code, peakflo_id) where state <> 'resolved' do update
+    set
+        message = excluded.message,
+        attempts = kept.attempts + 1,
+        last_seen_at = now();
