@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from cryptography.fernet import Fernet
 from psycopg import sql
 
 from include.migrate import migrate
 from include.quickbooks.oauth import OAuthApp
 from include.receivables.access import Access
 from include.receivables.tokens import TokenCipher
-from tests import airflow_settings  # noqa: F401 - before anything imports Airflow
+from tests import airflow_settings  # before anything imports Airflow
 from tests.sandbox_process import running_sandbox
 from tests.workbench import Workbench
 
@@ -22,9 +20,18 @@ if TYPE_CHECKING:
     from include.local.embedded_postgres import EmbeddedPostgres
     from include.sandbox.control import SandboxControl
 
-pytest_plugins = ["tests.fixtures_local"]
+pytest_plugins = ["tests.fixtures_local", "tests.fixtures_web"]
 
 TEMPLATE = "receivables_template"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep on one of several workers the tests of a module, and all those that share what takes long to start."""
+    for item in items:
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        shared = [name for name in ("running_stack", "web") if name in fixtures]
+        group = shared[0] if shared else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +45,9 @@ def template(embedded_postgres: EmbeddedPostgres) -> EmbeddedPostgres:
 
 
 @pytest.fixture
-def db_url(template: EmbeddedPostgres) -> Iterator[str]:
+def db_url(template: EmbeddedPostgres, database_name: str) -> Iterator[str]:
     """The URL of a migrated, empty database of the test's own."""
-    name = f"test_{uuid.uuid4().hex}"
+    name = database_name
     with psycopg.connect(template.url("postgres"), autocommit=True) as server:
         server.execute(
             sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
@@ -82,7 +89,7 @@ def access(sandbox: SandboxControl, db_url: str) -> Access:
             redirect_uri="http://127.0.0.1/callback",
             discovery_url=f"{sandbox.base_url}/.well-known/openid_sandbox_configuration",
         ),
-        cipher=TokenCipher(Fernet.generate_key().decode()),
+        cipher=TokenCipher(airflow_settings.FERNET_KEY),
         api_url=sandbox.base_url,
     )
 

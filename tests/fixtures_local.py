@@ -14,6 +14,7 @@ from include.local.directory import ROOT, LocalDirectory
 from include.local.embedded_postgres import EmbeddedPostgres
 from include.local.environment import CONNECTIONS, read_env_file
 from include.local.ports import free_port
+from include.sandbox.control import SandboxControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +51,11 @@ class RunningStack:
         return str(json.loads(self.env["AIRFLOW_CONN_QUICKBOOKS"])["extra"]["api_url"])
 
     @property
+    def webhook_url(self) -> str:
+        """Where its Airflow is told of changes."""
+        return f"{self.api_url}/quickbooks/webhook"
+
+    @property
     def database_url(self) -> str:
         """The URL of its receivables database."""
         return self.env["AIRFLOW_CONN_RECEIVABLES_DB"]
@@ -75,6 +81,14 @@ def run_command(
     )
 
 
+def switch_webhooks(stack: RunningStack, *, is_on: bool) -> str:
+    """Let the sandbox tell Airflow of changes or not, and return whom it told before; most tests count each call."""
+    sandbox = SandboxControl(stack.sandbox_url)
+    before = str(sandbox.webhooks()["settings"]["endpoint"])
+    sandbox.change_webhooks(endpoint=stack.webhook_url if is_on else "")
+    return before
+
+
 @pytest.fixture(scope="session")
 def embedded_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL with empty databases, fast and not durable."""
@@ -86,12 +100,14 @@ def embedded_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embe
 
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
-    """What `bin/start --detach` starts, with the demo company in it; one for the whole session."""
+    """What `bin/start --detach` starts, with the demo company in it and no webhooks; one for the whole session."""
     directory = tmp_path_factory.mktemp("local")
     ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "POSTGRES_PORT", "SANDBOX_PORT")}
     try:
         started = run_command("start", "--detach", directory=directory, **ports)
         assert started.returncode == 0, started.stdout + started.stderr
-        yield RunningStack(LocalDirectory(directory))
+        stack = RunningStack(LocalDirectory(directory))
+        assert switch_webhooks(stack, is_on=False) == stack.webhook_url
+        yield stack
     finally:
         run_command("stop", directory=directory)

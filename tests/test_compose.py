@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import os
 import re
 import shutil
@@ -110,6 +112,30 @@ def test_the_script_that_makes_the_second_database_is_mounted_and_exists():
 def test_the_sandbox_is_off_unless_asked_for():
     assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
     assert all("profiles" not in SERVICES[name] for name in SERVICES.keys() - {"sandbox"})
+
+
+def test_the_sandbox_tells_airflow_of_changes_signed_as_the_example_says():
+    text = (ROOT / ".env.example").read_text()
+    [example] = re.findall(r"^# AIRFLOW_CONN_QUICKBOOKS='(.*sandbox-client.*)'$", text, re.MULTILINE)
+    token = SERVICES["sandbox"]["environment"]["SANDBOX_WEBHOOK_VERIFIER_TOKEN"]
+    assert json.loads(example)["extra"]["webhook_verifier_token"] == token
+    assert "--webhook-url=http://airflow-apiserver:8080/quickbooks/webhook" in SERVICES["sandbox"]["command"]
+
+
+@pytest.mark.parametrize("name", ["production", "sandbox"])
+def test_the_example_connections_are_of_the_type_that_the_image_knows(name):
+    text = (ROOT / ".env.example").read_text()
+    examples = map(json.loads, re.findall(r"^# AIRFLOW_CONN_QUICKBOOKS='(.*)'$", text, re.MULTILINE))
+    [connection] = [each for each in examples if each["extra"]["environment"] == name]
+    assert connection["conn_type"] == "quickbooks"
+    assert connection["extra"]["redirect_uri"].endswith("/quickbooks/callback")
+    assert connection["extra"]["webhook_verifier_token"]
+
+
+def test_the_image_finds_the_connection_type():
+    [paths] = re.findall(r"^ENV PYTHONPATH=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    folders = [path.replace("/opt/airflow", str(ROOT)) for path in paths.split(":")]
+    assert "quickbooks-provider" in {found.name for found in importlib.metadata.distributions(path=folders)}
 
 
 def test_nothing_starts_before_the_schemas_are_ready():

@@ -29,18 +29,23 @@ PROGRESS_SECONDS = 5
 
 @dataclass(frozen=True)
 class Command:
-    """A command below ``bin/``: the packages that it needs and the module that runs it."""
+    """
+    A command below ``bin/``: the packages that it needs and the module that runs it.
+
+    :param whole: the arguments where the caller gives none.
+    """
 
     module: str
     requirements: str = "requirements.txt"
     runs_in_root: bool = False
+    whole: tuple[str, ...] = ()
 
 
 COMMANDS = {
     "start": Command("include.local.start"),
     "stop": Command("include.local.stop"),
     "receivables": Command("include.local.receivables"),
-    "test": Command("pytest", "requirements-dev.txt", runs_in_root=True),
+    "test": Command("pytest", "requirements-dev.txt", runs_in_root=True, whole=("-n", "2")),
     "check": Command("include.local.check", "requirements-dev.txt", runs_in_root=True),
 }
 
@@ -189,7 +194,9 @@ def run(name: str, arguments: list[str]) -> None:
     # -P: the caller's folder may hold an `include` of its own.
     python = str(environment.python)
     os.execve(
-        python, [python, "-P", "-m", command.module, *arguments], {**os.environ, "PYTHONPATH": str(ROOT)}
+        python,
+        [python, "-P", "-m", command.module, *(arguments or command.whole)],
+        {**os.environ, "PYTHONPATH": str(ROOT)},
     )
 
 

@@ -21,6 +21,9 @@ SYNC = "quickbooks_to_peakflo"
 READ_SECONDS = 60
 RUN_SECONDS = 180
 PROGRESS_SECONDS = 5
+# For whoever wants to connect a company through the pages.
+SECOND_BOOKS = {"customers": 150, "invoices": 2000, "payments": 1200}
+SECOND_NAME = "Harbour Lights Trading"
 POLL_SECONDS = 0.2
 
 
@@ -52,7 +55,7 @@ def _demo_company(stack: LocalStack) -> dict[str, Any] | None:
 
 
 def _connect(stack: LocalStack, sandbox_url: str, company: dict[str, Any] | None) -> None:
-    """Connect the company whose books the sandbox has; create books where it has none."""
+    """Connect the company whose books the sandbox has; create books where it has none, and others to choose."""
     sandbox = SandboxControl(sandbox_url)
     names = {books["realm_id"]: books["name"] for books in sandbox.companies()}
     realm_id = company["realm_id"] if company else next(iter(names), "")
@@ -64,6 +67,8 @@ def _connect(stack: LocalStack, sandbox_url: str, company: dict[str, Any] | None
     identity = ("--company-id", COMPANY_ID, "--name", name, "--realm-id", realm_id)
     _receivables(stack, "company", "connect", *identity, "--refresh-token", "-", words=token)
     stack.say(f"{name} is connected as company {COMPANY_ID!r}")
+    if SECOND_NAME not in names.values():
+        sandbox.create_company(SECOND_NAME, books=SECOND_BOOKS)
 
 
 def _import(stack: LocalStack) -> None:

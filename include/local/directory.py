@@ -45,6 +45,7 @@ class LocalDirectory:
                 "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
                 "jwt_secret": secrets.token_hex(32),
                 "api_secret_key": secrets.token_hex(32),
+                "webhook_verifier_token": secrets.token_hex(32),
             },
         )
 

@@ -21,6 +21,8 @@ CONNECTIONS = ("AIRFLOW_CONN_RECEIVABLES_DB", "AIRFLOW_CONN_QUICKBOOKS")
 # Names those of the connections that are the installation's own, so that they can be told from ones given to it.
 OWN = "RECEIVABLES_OWN_CONNECTIONS"
 SANDBOX_APP = ("sandbox-client", "sandbox-secret")
+# Where Python finds our own packages: the repository, what Airflow imports at its start, and its connection type.
+PYTHON_PATHS = (ROOT, ROOT / "include/local/airflow_config", ROOT / "include/provider")
 # Measured on two cores: a triggered run of one task ends in 0.4 s; idle, the scheduler takes an eighth of one.
 TUNING = {
     "AIRFLOW__CORE__PARALLELISM": "16",
@@ -62,12 +64,15 @@ def build(directory: LocalDirectory, addresses: Addresses) -> dict[str, str]:
     secret = read_json(directory.secrets)
     connections = {"AIRFLOW_CONN_RECEIVABLES_DB": addresses.receivables_database}
     if addresses.sandbox_port:
-        connections["AIRFLOW_CONN_QUICKBOOKS"] = _sandbox_connection(addresses)
+        connections["AIRFLOW_CONN_QUICKBOOKS"] = _sandbox_connection(
+            addresses, secret["webhook_verifier_token"]
+        )
     given = {name: os.environ[name] for name in (*TUNING, *CONNECTIONS) if os.environ.get(name)}
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "include/local/airflow_config")]),
+        "PYTHONPATH": os.pathsep.join(map(str, PYTHON_PATHS)),
         "RECEIVABLES_LOCAL_DIR": str(directory.path),
+        "SANDBOX_WEBHOOK_VERIFIER_TOKEN": secret["webhook_verifier_token"],
         "AIRFLOW_API_URL": addresses.airflow,
         "AIRFLOW_HOME": str(directory.airflow),
         "AIRFLOW__API__BASE_URL": addresses.airflow,
@@ -108,11 +113,11 @@ def forget_own_connections(path: Path) -> None:
             del os.environ[name]
 
 
-def _sandbox_connection(addresses: Addresses) -> str:
+def _sandbox_connection(addresses: Addresses, verifier_token: str) -> str:
     client_id, client_secret = SANDBOX_APP
     return json.dumps(
         {
-            "conn_type": "http",
+            "conn_type": "quickbooks",
             "login": client_id,
             "password": client_secret,
             "extra": {
@@ -120,6 +125,7 @@ def _sandbox_connection(addresses: Addresses) -> str:
                 "api_url": addresses.sandbox,
                 "discovery_url": f"{addresses.sandbox}/.well-known/openid_sandbox_configuration",
                 "redirect_uri": f"{addresses.airflow}/quickbooks/callback",
+                "webhook_verifier_token": verifier_token,
             },
         }
     )

@@ -157,7 +157,8 @@ class LocalStack:
         if not self.has_sandbox:
             return
         port = str(read_json(self.directory.ports)["SANDBOX_PORT"])
-        arguments = ("--port", port, "--data", str(self.directory.sandbox_data))
+        webhook = f"{self.api_url}/quickbooks/webhook"
+        arguments = ("--port", port, "--data", str(self.directory.sandbox_data), "--webhook-url", webhook)
         self._supervisor.start(Component("sandbox", "include.sandbox", arguments))
         self._wait_until(lambda: _answers(f"http://{HOST}:{port}/control/health"), "the sandbox")
         self.say(f"The QuickBooks sandbox is ready on port {port}")

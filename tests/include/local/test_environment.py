@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -69,6 +70,32 @@ def test_quickbooks_is_the_sandbox(directory):
     connection = json.loads(environment.build(directory, ADDRESSES)["AIRFLOW_CONN_QUICKBOOKS"])
     assert connection["extra"]["api_url"] == "http://127.0.0.1:4321"
     assert connection["extra"]["environment"] == "sandbox"
+
+
+def test_quickbooks_is_a_connection_of_its_own_type_which_airflow_finds(directory):
+    variables = environment.build(directory, ADDRESSES)
+    assert json.loads(variables["AIRFLOW_CONN_QUICKBOOKS"])["conn_type"] == "quickbooks"
+    distributions = importlib.metadata.distributions(path=variables["PYTHONPATH"].split(os.pathsep))
+    [provider] = [found for found in distributions if found.name == "quickbooks-provider"]
+    [entry_point] = provider.entry_points
+    assert entry_point.group == "apache_airflow_provider"
+
+
+def test_the_sandbox_signs_its_webhooks_with_the_token_of_the_connection(directory):
+    variables = environment.build(directory, ADDRESSES)
+    token = json.loads(variables["AIRFLOW_CONN_QUICKBOOKS"])["extra"]["webhook_verifier_token"]
+    assert variables["SANDBOX_WEBHOOK_VERIFIER_TOKEN"] == token
+    assert len(token) >= 32
+
+
+def test_every_installation_has_a_verifier_token_of_its_own(directory, tmp_path):
+    other = LocalDirectory(tmp_path / "other")
+    other.make()
+    tokens = {
+        environment.build(each, ADDRESSES)["SANDBOX_WEBHOOK_VERIFIER_TOKEN"]
+        for each in (directory, directory, other)
+    }
+    assert len(tokens) == 2
 
 
 @pytest.mark.parametrize("name", environment.CONNECTIONS)

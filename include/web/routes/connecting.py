@@ -1,0 +1,268 @@
+"""The life of a connection: connect, reconnect, change the QuickBooks company, disconnect."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from include.errors import ConfigurationError, ReceivablesError
+from include.receivables import companies, connecting, mapping_form
+from include.receivables.access import Access
+from include.receivables.companies import Company
+from include.receivables.connecting import Answer, ConnectError, Intent, Visitor
+from include.receivables.import_status import read_import
+from include.web import audit
+from include.web.database import Db, KnownCompany, QuickBooksAccess
+from include.web.rendering import path, redirect, render
+from include.web.security import Admin, SignedIn, Viewer
+
+router = APIRouter()
+# What anybody may see.
+landing = APIRouter()
+
+# How each cause looks: its title and its status.
+OUTCOMES = {
+    "state_unknown": ("This answer cannot be placed", HTTPStatus.BAD_REQUEST),
+    "state_expired": ("That took too long", HTTPStatus.BAD_REQUEST),
+    "state_used": ("Used already", HTTPStatus.CONFLICT),
+    "connected_already": ("Connected already", HTTPStatus.CONFLICT),
+    "other_user": ("Begun by somebody else", HTTPStatus.FORBIDDEN),
+    "other_session": ("Begun elsewhere", HTTPStatus.FORBIDDEN),
+    "denied": ("Cancelled", HTTPStatus.FORBIDDEN),
+    "consent_failed": ("QuickBooks refused", HTTPStatus.BAD_REQUEST),
+    "incomplete": ("Half an answer", HTTPStatus.BAD_REQUEST),
+    "wrong_company": ("Another QuickBooks company was chosen", HTTPStatus.CONFLICT),
+    "realm_in_use": ("This QuickBooks company is in use", HTTPStatus.CONFLICT),
+    "code_refused": ("The consent has expired", HTTPStatus.BAD_REQUEST),
+    "exchange_lost": ("QuickBooks did not answer", HTTPStatus.BAD_GATEWAY),
+    "books_closed": ("QuickBooks does not open these books", HTTPStatus.CONFLICT),
+    "busy": ("A sync is at work", HTTPStatus.CONFLICT),
+}
+
+
+@router.get("/connect")
+def show_connect(
+    request: Request, user: Admin, db: Db, access: QuickBooksAccess, company_id: str = ""
+) -> Response:
+    """Ask which company is to be connected."""
+    if company_id and companies.find_company(db, company_id):
+        return RedirectResponse(path(request, f"companies/{company_id}/reconnect"), status_code=303)
+    return _connect_page(request, user, access, company_id=company_id)
+
+
+@router.post("/connect")
+def connect(
+    request: Request,
+    user: Admin,
+    db: Db,
+    access: QuickBooksAccess,
+    company_id: Annotated[str, Form()] = "",
+    name: Annotated[str, Form()] = "",
+) -> Response:
+    """Go to QuickBooks for a company."""
+    company_id = company_id.strip()
+    try:
+        url = connecting.begin(db, access.app, _visitor(user), company_id=company_id, name=name)
+    except ConfigurationError as error:
+        if _wants_json(request):
+            raise
+        return _connect_page(
+            request, user, access, company_id=company_id, name=name, fault=str(error), status_code=422
+        )
+    return _leave(request, url)
+
+
+@router.get("/companies/{company_id}/reconnect")
+def show_reconnect(
+    request: Request, user: Admin, db: Db, company: KnownCompany, access: QuickBooksAccess
+) -> Response:
+    """Say what reconnecting does."""
+    return _leaving_page(request, user, db, access, company, intent="reconnect")
+
+
+@router.post("/companies/{company_id}/reconnect")
+def reconnect(
+    request: Request, user: Admin, db: Db, company: KnownCompany, access: QuickBooksAccess
+) -> Response:
+    """Go to QuickBooks for the same books."""
+    return _leave(request, _begin(db, access, user, company, "reconnect"))
+
+
+@router.get("/companies/{company_id}/change-organisation")
+def show_change(
+    request: Request, user: Admin, db: Db, company: KnownCompany, access: QuickBooksAccess
+) -> Response:
+    """Say what changing the QuickBooks company does."""
+    return _leaving_page(request, user, db, access, company, intent="change")
+
+
+@router.post("/companies/{company_id}/change-organisation")
+def change(
+    request: Request, user: Admin, db: Db, company: KnownCompany, access: QuickBooksAccess
+) -> Response:
+    """Go to QuickBooks for other books."""
+    return _leave(request, _begin(db, access, user, company, "change"))
+
+
+@router.get("/callback")
+def complete(
+    request: Request,
+    user: Admin,
+    db: Db,
+    access: QuickBooksAccess,
+    state: str = "",
+    code: str = "",
+    realm_id: Annotated[str, Query(alias="realmId")] = "",
+    error: str = "",
+) -> Response:
+    """Come back from QuickBooks, look into the books, and go on to the account mapping."""
+    # Airflow's access log would keep the code and the state.
+    request.scope["query_string"] = b""
+    try:
+        company = connecting.complete(access, _visitor(user), Answer(state, code, realm_id, error))
+    except ConnectError as refused:
+        return _refusal_page(request, user, db, refused)
+    audit.record(user, "quickbooks.connect", company.company_id, realm_id=company.realm_id)
+    if read_accounts(access, company) and not _is_anything_open(db, company):
+        notice = f"{company.name} is connected again, with its accounts mapped as before."
+        return redirect(request, user, f"companies/{company.company_id}", notice=notice)
+    return redirect(request, user, f"companies/{company.company_id}/mapping")
+
+
+@router.get("/companies/{company_id}/disconnect")
+def show_disconnect(request: Request, user: Admin, company: KnownCompany) -> HTMLResponse:
+    """Ask whether to disconnect."""
+    return render(request, user, "disconnect.html", company=company)
+
+
+@router.post("/companies/{company_id}/disconnect")
+def disconnect(
+    request: Request, user: Admin, db: Db, company: KnownCompany, access: QuickBooksAccess
+) -> RedirectResponse:
+    """Take the app's access back, and keep records and mappings."""
+    companies.disconnect_company(db, company, app=access.app, cipher=access.cipher)
+    audit.record(user, "quickbooks.disconnect", company.company_id, realm_id=company.realm_id)
+    notice = f"{company.name} is disconnected. Its records and account mapping are kept."
+    return redirect(request, user, f"companies/{company.company_id}", notice=notice)
+
+
+@router.get("/launch")
+def launch(
+    request: Request, user: Viewer, db: Db, realm_id: Annotated[str, Query(alias="realmId")] = ""
+) -> RedirectResponse:
+    """Open the app from QuickBooks: Intuit's launch URL."""
+    company = connecting.find_company_of_realm(db, realm_id)
+    target = f"companies/{company.company_id}" if company else ""
+    return RedirectResponse(path(request, target), status_code=303)
+
+
+@router.get("/reconnect")
+def reconnect_from_quickbooks(
+    request: Request, user: Admin, db: Db, realm_id: Annotated[str, Query(alias="realmId")] = ""
+) -> Response:
+    """Find out which company QuickBooks wants reconnected: Intuit's reconnect URL."""
+    company = connecting.find_company_of_realm(db, realm_id)
+    if company is None:
+        return render(
+            request,
+            user,
+            "consent_result.html",
+            status_code=404,
+            title="Not connected here",
+            sentence="No company here is connected to the QuickBooks company that you come from: connect it first.",
+            company=None,
+            code="realm_unknown",
+        )
+    return RedirectResponse(path(request, f"companies/{company.company_id}/reconnect"), status_code=303)
+
+
+@landing.get("/disconnected")
+def show_disconnected(request: Request) -> HTMLResponse:
+    """Receive people who disconnected the app in QuickBooks: Intuit's disconnect landing page."""
+    return render(request, None, "disconnected.html")
+
+
+def read_accounts(access: Access, company: Company) -> bool:
+    """
+    Read the company's own facts and its chart of accounts.
+
+    :return: whether that went well; if not, the sync log has the reason.
+    """
+    try:
+        connecting.read_first(access, company.company_id)
+    except ReceivablesError:
+        return False
+    return True
+
+
+def _is_anything_open(db: Db, company: Company) -> bool:
+    return read_import(db, company).is_due or bool(mapping_form.list_unmapped(db, company))
+
+
+def _visitor(user: SignedIn) -> Visitor:
+    return Visitor(user.name, user.session)
+
+
+def _begin(db: Db, access: Access, user: SignedIn, company: Company, intent: Intent) -> str:
+    return connecting.begin(db, access.app, _visitor(user), company_id=company.company_id, intent=intent)
+
+
+def _wants_json(request: Request) -> bool:
+    return request.headers.get("Accept", "") == "application/json"
+
+
+def _leave(request: Request, url: str) -> Response:
+    """Send the browser to QuickBooks; within Airflow's frame, a script leads the whole window there."""
+    if _wants_json(request):
+        return JSONResponse({"location": url})
+    return RedirectResponse(url, status_code=303)
+
+
+def _connect_page(
+    request: Request,
+    user: SignedIn,
+    access: Access,
+    *,
+    company_id: str = "",
+    name: str = "",
+    fault: str = "",
+    status_code: int = 200,
+) -> HTMLResponse:
+    return render(
+        request,
+        user,
+        "connect.html",
+        status_code=status_code,
+        form_target=access.app.endpoints.authorize,
+        company_id=company_id,
+        name=name,
+        fault=fault,
+    )
+
+
+def _leaving_page(
+    request: Request, user: SignedIn, db: Db, access: Access, company: Company, *, intent: Intent
+) -> HTMLResponse:
+    return render(
+        request,
+        user,
+        "reconnect.html",
+        form_target=access.app.endpoints.authorize,
+        company=company,
+        books=companies.name_books(db, company.company_id, company.realm_id),
+        intent=intent,
+    )
+
+
+def _refusal_page(request: Request, user: SignedIn, db: Db, refused: ConnectError) -> HTMLResponse:
+    title, status = OUTCOMES[refused.code]
+    context: dict[str, Any] = {
+        "title": title,
+        "sentence": str(refused),
+        "company": companies.find_company(db, refused.company_id),
+        "code": refused.code,
+    }
+    return render(request, user, "consent_result.html", status_code=status, **context)

@@ -1,0 +1,39 @@
+"""All companies on one page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from include.receivables.integrations import STATUSES, list_integrations, read_app_calls
+from include.web.database import Db
+from include.web.rendering import render
+from include.web.security import Viewer
+
+router = APIRouter()
+
+MOST_PAGES = 1_000_000
+
+
+@router.get("/")
+def show_integrations(
+    request: Request,
+    user: Viewer,
+    db: Db,
+    q: str = "",
+    status: str = "",
+    page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
+) -> HTMLResponse:
+    """Show all companies, or those that a search finds."""
+    status = status if status in STATUSES else ""
+    return render(
+        request,
+        user,
+        "integrations.html",
+        listed=list_integrations(db, search=q, status=status, page=page),
+        calls=read_app_calls(db),
+        q=q,
+        status=status,
+    )

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from include.receivables.integrations import PAGE_SIZE, list_integrations, read_app_calls
+from tests.many_companies import add_companies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.fixtures_web import Web
+
+HEADERS = [
+    "Company",
+    "Status",
+    "QuickBooks company",
+    "Last sync",
+    "Records as of",
+    "Open problems",
+    "Held deliveries",
+    "Calls this month",
+]
+
+
+class Rows(HTMLParser):
+    """The words of each row of a page's table, and the titles in it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.titles: list[str] = []
+        self._is_cell = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self._is_cell = True
+            self.rows[-1].append("")
+        self.titles += [value or "" for name, value in attrs if name == "title"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self._is_cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_cell:
+            self.rows[-1][-1] = " ".join(f"{self.rows[-1][-1]} {data}".split())
+
+
+class CountingCursor(psycopg.Cursor[Any]):
+    statements = 0
+
+    def execute(self, *arguments: Any, **options: Any) -> Any:
+        CountingCursor.statements += 1
+        return super().execute(*arguments, **options)
+
+
+@pytest.fixture
+def counted(db_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(db_url, autocommit=True, cursor_factory=CountingCursor) as connection:
+        yield connection
+
+
+def test_without_a_company_it_offers_one_button(web: Web):
+    admins, viewers = web.as_("admin").get("").text, web.as_("viewer").get("").text
+    assert admins.count("Connect to QuickBooks</a>") == 1
+    assert 'href="/quickbooks/connect"' in admins
+    assert "Connect to QuickBooks</a>" not in viewers
+    assert "ask an administrator" in viewers
+
+
+def test_each_company_has_a_row_with_what_one_looks_for_first(
+    web: Web, add_company: Callable[..., str], db: psycopg.Connection
+):
+    add_company("acme")
+    add_company("beta", name="Beta", source_name=None, realm_id="9130002", status="reauthorize")
+    db.execute(
+        "insert into sync.run (company_id, realm_id, dag_id, dag_run_id, state, started_at, ended_at) values"
+        " ('acme', '9130001', 'quickbooks_to_peakflo', 'a', 'success', '2026-01-02 03:04Z', '2026-01-02 03:05:06Z'),"
+        " ('acme', '9130001', 'quickbooks_to_peakflo', 'b', 'failed', now(), now())"
+    )
+    db.execute("insert into staging.cursor values ('9130001', 'payment', now() - interval '20 minutes')")
+    db.execute("insert into staging.cursor values ('9130001', 'account', now() - interval '2 minutes')")
+    db.execute(
+        "insert into sync.problem (company_id, realm_id, direction, code, message, cure, actor, state) values"
+        " ('acme', '9130001', 'connection', 'a', '', '', '', 'open'),"
+        " ('acme', '9130001', 'connection', 'b', '', '', '', 'open'),"
+        " ('acme', '9130001', 'connection', 'c', '', '', '', 'ignored')"
+    )
+    db.execute(
+        "insert into outbox.delivery (company_id, realm_id, payment_id, leg, operation, request_id, state)"
+        " select 'acme', '9130001', gen_random_uuid(), 'payment', 'create', n::text, state"
+        " from (values (1, 'held'), (2, 'held'), (3, 'held'), (4, 'delivered')) as each (n, state)"
+    )
+    db.execute(
+        "insert into sync.api_call values"
+        " ('9130001', (now() at time zone 'utc')::date, 'cdc', 1300, 1200),"
+        " ('9130001', (now() at time zone 'utc')::date - 40, 'cdc', 9, 9)"
+    )
+    page = Rows(web.as_("viewer").get("").text)
+    assert page.rows[0] == HEADERS
+    assert page.rows[1][:3] == ["Acme acme", "Connected", "Acme Books 9130001"]
+    assert page.rows[1][3].endswith(" d ago")
+    assert page.rows[1][4:] == ["20 min ago Late", "2", "3", "1,200"]
+    assert page.rows[2] == [
+        "Beta beta",
+        "Reconnect needed",
+        "not read yet 9130002",
+        "never",
+        "never",
+        "0",
+        "0",
+        "0",
+    ]
+    assert "2026-01-02 03:05:06 UTC" in page.titles
+
+
+def test_it_says_each_status_in_words(web: Web, add_company: Callable[..., str]):
+    words = {
+        "connected": "Connected",
+        "paused": "Paused",
+        "reauthorize": "Reconnect needed",
+        "disconnected": "Disconnected",
+    }
+    for number, status in enumerate(words):
+        add_company(status, name=f"Company {number}", realm_id=str(number), status=status)
+    page = Rows(web.as_("viewer").get("").text)
+    assert [row[1] for row in page.rows[1:]] == list(words.values())
+    for status, word in words.items():
+        rows = Rows(web.as_("viewer").get(f"?status={status}").text).rows[1:]
+        assert [row[1] for row in rows] == [word]
+    assert len(Rows(web.as_("viewer").get("?status=unheard-of").text).rows) == 5
+
+
+def test_it_finds_a_company_by_a_part_of_any_name_or_id(web: Web, add_company: Callable[..., str]):
+    add_company("acme", name="Café Zürich", source_name="Zed 100%_off Ltd", realm_id="9130001")
+    add_company("other", name="Other", source_name="Books", realm_id="4620002")
+    browser = web.as_("viewer")
+    for search in ("café", "ZÜRICH", " acme ", "zed", "00%25_o", "30001"):
+        rows = Rows(browser.get(f"?q={search}").text).rows[1:]
+        assert [row[0] for row in rows] == ["Café Zürich acme"], search
+    for search in ("acme_", "%25", "' or 1=1 --", "\\"):
+        page = browser.get(f"?q={search}").text
+        assert ("No company is found" in page) == (search != "%25"), search
+
+
+def test_thousands_come_in_pages_of_a_bounded_size(web: Web, db: psycopg.Connection):
+    add_companies(db, 3000, runs=1, days=2)
+    browser = web.as_("viewer")
+    first, second, last, beyond = (browser.get(f"?page={page}").text for page in (1, 2, 60, 1000))
+    assert [len(Rows(page).rows) - 1 for page in (first, second, last)] == [PAGE_SIZE] * 3
+    assert not {row[0] for row in Rows(first).rows[1:]} & {row[0] for row in Rows(second).rows[1:]}
+    assert "Page 60 of 60" in beyond
+    assert Rows(beyond).rows == Rows(last).rows
+    assert len(first) < 100_000
+    assert re.search(r'rel="next" href="/quickbooks/\?page=2"', first)
+    found = browser.get("?q=robotics&status=connected").text
+    assert 'href="/quickbooks/?q=robotics&amp;status=connected&amp;page=2"' in found
+
+
+def test_every_company_is_on_exactly_one_page(db: psycopg.Connection):
+    add_companies(db, 230, runs=0, days=0)
+    pages = [list_integrations(db, page=page) for page in range(1, 6)]
+    ids = [row.company_id for page in pages for row in page.rows]
+    assert len(ids) == len(set(ids)) == 230
+    assert [page.pages for page in pages] == [5] * 5
+
+
+def test_it_takes_as_many_statements_for_many_companies_as_for_one(
+    db: psycopg.Connection, counted: psycopg.Connection
+):
+    taken = []
+    for companies in (1, 200):
+        db.execute("truncate peakflo.company, sync.connection, staging.cursor, sync.api_call")
+        add_companies(db, companies, runs=2, days=2)
+        CountingCursor.statements = 0
+        list_integrations(counted)
+        read_app_calls(counted)
+        taken.append(CountingCursor.statements)
+    assert taken == [3, 3]
+
+
+def test_the_calls_of_all_companies_are_counted_and_foretold(db: psycopg.Connection):
+    db.execute(
+        "insert into sync.api_call"
+        " select realm, (now() at time zone 'utc')::date - back, kind, 200, 100"
+        " from unnest(array['1', '2', '3']) as realm"
+        " cross join generate_series(0, 40) as back"
+        " cross join unnest(array['cdc', 'query']) as kind"
+    )
+    today = datetime.now(UTC).date()
+    first_of_next = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+    calls = read_app_calls(db)
+    assert calls.app_so_far == 600 * today.day
+    assert calls.app_forecast == 600 * (first_of_next - timedelta(days=1)).day
+    assert calls.quota == 500_000
+
+
+def test_it_warns_before_the_quota_is_used_up(
+    web: Web, add_company: Callable[..., str], db: psycopg.Connection
+):
+    add_company("acme")
+    browser = web.as_("viewer")
+    assert "0 by the month's end at this pace." in browser.get("").text
+    today = datetime.now(UTC).date()
+    call = "insert into sync.api_call values ('9130001', %s, 'cdc', 1, %s)"
+    db.execute(call, [today - timedelta(days=1), 300_000])
+    assert "more than the quota" in browser.get("").text
+    db.execute(call, [today, 500_000])
+    assert "The quota is used up" in browser.get("").text

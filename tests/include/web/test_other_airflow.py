@@ -1,0 +1,114 @@
+"""The pages in another Airflow: with the users and roles of FAB, below a path of a reverse proxy."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import pytest
+import requests
+
+from tests.fixtures_web import Web, running_web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from include.local.embedded_postgres import EmbeddedPostgres
+    from include.sandbox.control import SandboxControl
+
+BASE_PATH = "/company/airflow"
+ROLES = {"viewer": "Viewer", "reminder": "User", "engineer": "Op"}
+FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+
+
+@pytest.fixture(scope="module")
+def fab_server(
+    template: EmbeddedPostgres, sandbox_process: SandboxControl, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Web]:
+    folder = tmp_path_factory.mktemp("fab")
+    settings = {"AIRFLOW__CORE__AUTH_MANAGER": FAB, "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64}
+    with running_web(template, sandbox_process, folder, BASE_PATH, is_fab=True, **settings) as server:
+        token = {"Authorization": f"Bearer {server.token('admin')}"}
+        for name, role in ROLES.items():
+            user = {
+                "username": name,
+                "password": server.passwords[name],
+                "email": f"{name}@example.com",
+                "first_name": name,
+                "last_name": name,
+                "roles": [{"name": role}],
+            }
+            made = requests.post(f"{server.url}/auth/fab/v1/users", json=user, headers=token, timeout=30)
+            assert made.ok, made.text
+        yield server
+
+
+@pytest.fixture
+def fab(fab_server: Web, web: Web, add_company: Callable[..., str]) -> Web:
+    """The other Airflow over the same receivables database, with a company in it."""
+    add_company("acme")
+    return fab_server
+
+
+def test_fabs_roles_see_act_and_administer(fab: Web):
+    for user, expected in {
+        "viewer": (200, 403, 403),
+        "reminder": (200, 403, 403),
+        "engineer": (200, 303, 403),
+        "admin": (200, 303, 200),
+    }.items():
+        browser = fab.as_(user)
+        statuses = (
+            browser.get("companies/acme").status_code,
+            browser.submit("companies/acme/auto-sync", switch="off").status_code,
+            browser.get("companies/acme/disconnect").status_code,
+        )
+        assert statuses == expected, user
+
+
+def test_fabs_users_start_runs_in_their_own_name(fab: Web):
+    answer = fab.as_("engineer").submit("companies/acme/sync")
+    assert answer.status_code == 303, answer.text
+    found = fab.airflow("admin", "GET", "eventLogs", params={"event": "trigger_dag_run"})["event_logs"]
+    assert [entry["owner"] for entry in found] == ["engineer"]
+
+
+def test_the_anonymous_come_back_below_the_base_path(fab: Web):
+    location = fab.anonymous.get("companies/acme").headers["location"]
+    assert location.removeprefix(fab.url.removesuffix(BASE_PATH)).startswith(f"{BASE_PATH}/auth/login")
+    assert unquote(location).endswith(f"next={BASE_PATH}/quickbooks/companies/acme")
+
+
+def test_every_link_of_every_page_stays_below_the_base_path(fab: Web):
+    browser = fab.as_("admin")
+    for page in (
+        "",
+        "connect",
+        "companies/acme",
+        "companies/acme/mapping",
+        "companies/acme/deliveries",
+        "nothing",
+    ):
+        answer = browser.get(page)
+        links = re.findall(r'(?:href|src|action)="(/[^"]*)"', answer.text)
+        assert links, page
+        assert all(link.startswith(f"{BASE_PATH}/") for link in links), page
+    for file in set(re.findall(r'(?:href|src)="([^"]*/static/[^"]*)"', answer.text)):
+        assert browser.get(file).status_code == 200, file
+    moved = browser.submit("companies/acme/pause")
+    assert moved.headers["location"] == f"{BASE_PATH}/quickbooks/companies/acme"
+    assert f"Path={BASE_PATH}/quickbooks/" in moved.headers["set-cookie"]
+
+
+def test_the_navigation_has_the_entry(fab: Web):
+    views = [
+        view
+        for plugin in fab.airflow("admin", "GET", "plugins")["plugins"]
+        for view in plugin["external_views"]
+        if view["name"] == "QuickBooks"
+    ]
+    assert [(view["href"], view["url_route"]) for view in views] == [("quickbooks/", "quickbooks")]
+    for icon in (views[0]["icon"], views[0]["icon_dark_mode"]):
+        answer = fab.anonymous.get(f"{fab.url}/{icon}")
+        assert answer.headers["content-type"].startswith("image/svg+xml")
