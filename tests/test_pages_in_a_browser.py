@@ -97,9 +97,11 @@ def test_five_clicks_lead_from_the_entry_to_connected(admin: Person):
     ]
 
 
-def test_what_was_imported_is_what_quickbooks_has(
-    admin: Person, db: psycopg.Connection, running_stack: RunningStack
+def test_after_a_sync_peakflo_has_what_quickbooks_has(
+    status_page: Person, db: psycopg.Connection, running_stack: RunningStack
 ):
+    status_page.click("Sync now")
+    expect(status_page.shown.locator(".run-state")).to_contain_text("is done.")
     realm_id, invoices, amount_due = db.execute(
         "select realm_id, count(*), sum(amount_due) from peakflo.invoice where company_id = %s group by realm_id",
         [COMPANY_ID],
