@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 from include.migrate import migrate
 from include.quickbooks.oauth import OAuthApp
@@ -25,13 +27,23 @@ pytest_plugins = ["tests.fixtures_local", "tests.fixtures_web"]
 TEMPLATE = "receivables_template"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep on one of several workers the tests of a module, and all those that share what takes long to start."""
-    for item in items:
-        fixtures: list[str] = getattr(item, "fixturenames", [])
-        shared = [name for name in ("running_stack", "web") if name in fixtures]
-        group = shared[0] if shared else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+class ModulesTogether(LoadScopeScheduling):
+    """Keeps on one of several workers the tests of a module, and all those that share what takes long to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shared_by(nodeid.partition("::")[0])
+
+
+@cache
+def shared_by(module: str) -> str:
+    """Name what the tests of a module share: an installation, or nothing but the module."""
+    source = (airflow_settings.ROOT / module).read_text()
+    return next((name for name in ("running_stack", "web: Web") if name in source), module)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ModulesTogether:
+    """Deal the tests to the workers."""
+    return ModulesTogether(config, log)
 
 
 @pytest.fixture(scope="session")
