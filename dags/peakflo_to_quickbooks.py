@@ -81,14 +81,14 @@ def peakflo_to_quickbooks() -> None:
     def plan() -> list[list[str]]:
         """Deal the companies that have something due to tasks."""
         from include.hooks.receivables_db import ReceivablesDbHook
-        from include.receivables import delivery_jobs, outbox
+        from include.receivables import jobs, outbox
 
         context = get_current_context()
         refuse_unknown(context["dag_run"].conf, context["dag"].params)
         chosen = context["params"]["companies"]
         with ReceivablesDbHook().get_conn() as db:
             due = outbox.list_due_companies(db)
-        return delivery_jobs.deal([company_id for company_id in due if company_id in (chosen or due)])
+        return jobs.deal([company_id for company_id in due if company_id in (chosen or due)])
 
     @task(pool=DELIVERY_POOL, map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}")
     def deliver(batch: list[str]) -> dict[str, Any]:

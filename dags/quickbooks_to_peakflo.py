@@ -77,7 +77,7 @@ def quickbooks_to_peakflo() -> None:
         """Deal the connected companies to tasks."""
         from include.receivables import jobs
 
-        return jobs.deal([company for company in _list_due() if not company.is_import_due])
+        return jobs.deal([company.company_id for company in _list_due() if not company.is_import_due])
 
     @task
     def plan_imports() -> list[dict[str, str]]:

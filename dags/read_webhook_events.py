@@ -82,7 +82,9 @@ def read_webhook_events() -> None:
         with ReceivablesDbHook().get_conn() as db:
             webhook_events.prune(db)
             due = early_reads.list_due(db, dag_id=context["dag"].dag_id)
-        return jobs.deal([company for company in due if not chosen or company.company_id in chosen])
+        return jobs.deal(
+            [company.company_id for company in due if not chosen or company.company_id in chosen]
+        )
 
     @task(
         pool=EVENTS_POOL,

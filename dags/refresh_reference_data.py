@@ -67,7 +67,7 @@ def refresh_reference_data() -> None:
         with ReceivablesDbHook().get_conn() as db:
             if company_id is not None:
                 return [[companies.get_connected_company(db, company_id).company_id]]
-            return jobs.deal(companies.list_due_companies(db, reach=REACH))
+            return jobs.deal([due.company_id for due in companies.list_due_companies(db, reach=REACH)])
 
     @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
     def refresh(batch: list[str]) -> dict[str, Any]:

@@ -10,21 +10,15 @@ import psycopg
 from include.errors import UnreachableError
 from include.receivables import runs
 from include.receivables.delivering import deliver_company
-from include.receivables.jobs import MOST_TASKS, Occasion, Outcome
+from include.receivables.jobs import Occasion, Outcome
 from include.receivables.outbox import delivery_lock
 from include.receivables.sending import SETTLED_AFTER, Work
 from include.sql import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import timedelta
 
     from include.receivables.access import Access
-
-
-def deal(company_ids: Sequence[str]) -> list[list[str]]:
-    """Deal companies to a bounded number of tasks: one each while there are few."""
-    return [list(company_ids[first::MOST_TASKS]) for first in range(min(MOST_TASKS, len(company_ids)))]
 
 
 def push(

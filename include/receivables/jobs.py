@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from include.quickbooks.client import QuickBooksClient
     from include.receivables.access import Access
-    from include.receivables.companies import DueCompany
     from include.receivables.runs import Run
 
 logger = logging.getLogger(__name__)
@@ -146,10 +145,9 @@ def run_step(access: Access, company_id: str, occasion: Occasion, step: Step) ->
     )
 
 
-def deal(companies: Sequence[DueCompany], *, most: int = MOST_TASKS) -> list[list[str]]:
+def deal(company_ids: Sequence[str], *, most: int = MOST_TASKS) -> list[list[str]]:
     """Deal companies to a bounded number of tasks: one each while there are few."""
-    company_ids = [company.company_id for company in companies]
-    return [company_ids[first::most] for first in range(min(most, len(company_ids)))]
+    return [list(company_ids[first::most]) for first in range(min(most, len(company_ids)))]
 
 
 def run_batch(company_ids: Sequence[str], job: Callable[[str], Outcome]) -> list[Outcome]:

@@ -25,7 +25,7 @@ import psycopg
 from cryptography.fernet import Fernet
 
 from include.migrate import migrate
-from include.receivables import delivery_jobs, outbox, pace
+from include.receivables import delivery_jobs, jobs, outbox, pace
 from include.receivables.jobs import Occasion
 from tests.benchmarks.own_postgres import running_postgres
 from tests.bookkeeper import Bookkeeper
@@ -78,7 +78,7 @@ class Desk:
                 cashier.take(invoice, **columns)
             self.bench.sandbox.reset_calls(cashier.company.realm_id)
         self._unlimited(is_on=False)
-        batches = delivery_jobs.deal(outbox.list_due_companies(self.bench.db))
+        batches = jobs.deal(outbox.list_due_companies(self.bench.db))
         started = time.perf_counter()
         tasks = [
             self._pool.apply_async(_deliver, (self._keys, batch, number, self._most))

@@ -7,7 +7,6 @@ import pytest
 
 from include.errors import BatchError, ConfigurationError, UnreachableError
 from include.receivables import jobs
-from include.receivables.companies import DueCompany
 from include.receivables.jobs import Occasion, Outcome
 from tests.quick_start import connect_as_imported, held
 
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 RETRIED = Occasion("quickbooks_to_peakflo", "scheduled__1")
 
 
-def due(count: int) -> list[DueCompany]:
-    return [DueCompany(f"c{number}", "", str(number), "connected", False) for number in range(count)]
+def due(count: int) -> list[str]:
+    return [f"c{number}" for number in range(count)]
 
 
 def test_a_few_companies_get_a_task_each():
