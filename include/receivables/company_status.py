@@ -216,9 +216,13 @@ def count_hourly(db: Connection, company: Company) -> list[Json]:
         return cursor.execute(load("sync/count_hourly"), _keys(company)).fetchall()
 
 
-def read_calls(db: Connection, company: Company) -> CallForecast:
-    """Count the metered calls per day of this month, and tell how many there will be by its end."""
-    keys = {"realm_id": company.realm_id, "days": DAYS_TO_JUDGE_BY}
+def read_calls(db: Connection, company: Company | None = None) -> CallForecast:
+    """
+    Count the metered calls per day of this month, and tell how many there will be by its end.
+
+    :param company: whose are counted beside those of all companies.
+    """
+    keys = {"realm_id": company.realm_id if company else None, "days": DAYS_TO_JUDGE_BY}
     with db.cursor(row_factory=class_row(DailyCalls)) as cursor:
         days = cursor.execute(load("sync/count_daily_calls"), keys).fetchall()
     return forecast(days, now=datetime.now(UTC))

@@ -8,12 +8,6 @@ from typing import TYPE_CHECKING
 
 from psycopg.rows import class_row
 
-from include.receivables.company_status import (
-    DAYS_TO_JUDGE_BY,
-    CallForecast,
-    DailyCalls,
-    forecast,
-)
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -90,14 +84,6 @@ def list_integrations(db: Connection, *, search: str = "", status: str = "", pag
         portion = {"skipped": (page - 1) * PAGE_SIZE, "most": PAGE_SIZE}
         rows = cursor.execute(load("sync/list_integrations"), keys | portion).fetchall()
     return Integrations(rows, counts, page, pages)
-
-
-def read_app_calls(db: Connection) -> CallForecast:
-    """Count the metered calls of all companies this month, and tell how many there will be by its end."""
-    keys = {"days": DAYS_TO_JUDGE_BY}
-    with db.cursor(row_factory=class_row(DailyCalls)) as cursor:
-        days = cursor.execute(load("sync/count_app_calls"), keys).fetchall()
-    return forecast(days, now=datetime.now(UTC))
 
 
 def _literally(text: str) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from include.receivables.integrations import STATUSES, list_integrations, read_app_calls
+from include.receivables.company_status import read_calls
+from include.receivables.integrations import STATUSES, list_integrations
 from include.web.database import Db
 from include.web.rendering import render
 from include.web.security import Viewer
@@ -33,7 +34,7 @@ def show_integrations(
         user,
         "integrations.html",
         listed=list_integrations(db, search=q, status=status, page=page),
-        calls=read_app_calls(db),
+        calls=read_calls(db),
         q=q,
         status=status,
     )

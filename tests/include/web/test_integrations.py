@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from include.receivables.integrations import PAGE_SIZE, list_integrations, read_app_calls
+from include.receivables.company_status import read_calls
+from include.receivables.integrations import PAGE_SIZE, list_integrations
 from tests.many_companies import add_companies
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def test_it_takes_as_many_statements_for_many_companies_as_for_one(
         add_companies(db, companies, runs=2, days=2)
         CountingCursor.statements = 0
         list_integrations(counted)
-        read_app_calls(counted)
+        read_calls(counted)
         taken.append(CountingCursor.statements)
     assert taken == [3, 3]
 
@@ -198,7 +199,7 @@ def test_the_calls_of_all_companies_are_counted_and_foretold(db: psycopg.Connect
     )
     today = datetime.now(UTC).date()
     first_of_next = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
-    calls = read_app_calls(db)
+    calls = read_calls(db)
     assert calls.app_so_far == 600 * today.day
     assert calls.app_forecast == 600 * (first_of_next - timedelta(days=1)).day
     assert calls.quota == 500_000
