@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 TIMEOUT = 30
 DEADLINE_SECONDS = 240
 POLL_SECONDS = 0.3
+# How far off the next scheduled run has to be for a test that counts what its own run does.
+QUIET_SECONDS = 30
 
 
 class AirflowClient:
@@ -78,6 +81,19 @@ class AirflowClient:
         )
         answer.raise_for_status()
         return answer.text
+
+    def wait_for_quiet(self, dag_id: str) -> None:
+        """Wait until no scheduled run of a DAG is under way or about to begin."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not self._is_quiet(dag_id):
+            assert time.monotonic() < deadline, f"{dag_id} is never quiet"
+            time.sleep(POLL_SECONDS)
+
+    def _is_quiet(self, dag_id: str) -> bool:
+        active = self.call("GET", f"dags/{dag_id}/dagRuns", params={"state": ["running", "queued"]}).json()
+        planned = self.call("GET", f"dags/{dag_id}").json()["next_dagrun_run_after"]
+        ahead = datetime.fromisoformat(planned) - datetime.now(UTC)
+        return active["total_entries"] == 0 and ahead.total_seconds() > QUIET_SECONDS
 
     def _state(self, dag_id: str, run_id: str) -> str:
         answer = self.call("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import psycopg
+
 START_SECONDS = 240
+# The triggerer listens some seconds after a DAG was read.
+LISTENING_SECONDS = 120
+LISTENING = "select 1 from pg_stat_activity where datname = current_database() and query = %s"
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
@@ -87,6 +93,14 @@ def switch_webhooks(stack: RunningStack, *, is_on: bool) -> str:
     before = str(sandbox.webhooks()["settings"]["endpoint"])
     sandbox.change_webhooks(endpoint=stack.webhook_url if is_on else "")
     return before
+
+
+def wait_for_listener(db: psycopg.Connection, channel: str) -> None:
+    """Wait until Airflow is woken by what the receivables database notifies."""
+    deadline = time.monotonic() + LISTENING_SECONDS
+    while db.execute(LISTENING, [f'listen "{channel}"']).fetchone() is None:
+        assert time.monotonic() < deadline, f"nobody listens to {channel}"
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,10 @@ import psycopg
 import pytest
 
 from include.sandbox.control import SandboxControl
+from include.triggers.notification import OUTBOX_DELIVERY
 from tests.bookkeeper import Bookkeeper
 from tests.cashier import Cashier
+from tests.fixtures_local import wait_for_listener
 from tests.other_process import Keys
 from tests.workbench import Workbench
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 # The database wakes the DAG: the next round of its schedule is up to 300 seconds away.
 SOON_SECONDS = 30
-# The triggerer listens some seconds after the DAG was read.
-LISTENING_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,6 @@ def cashier(running_stack: RunningStack) -> Iterator[Cashier]:
         db.execute("update sync.connection set status = 'paused' where company_id = 'shop'")
 
 
-def wait_for_listener(cashier: Cashier) -> None:
-    statement = "select 1 from pg_stat_activity where datname = current_database() and query like 'listen %'"
-    deadline = time.monotonic() + LISTENING_SECONDS
-    while cashier.bench.db.execute(statement).fetchone() is None:
-        assert time.monotonic() < deadline, "nobody listens for payments"
-        time.sleep(0.2)
-
-
 def seconds_until_delivered(cashier: Cashier, payment_id: UUID) -> float:
     started = time.monotonic()
     while cashier.states(payment_id) != {"payment create": "delivered"}:
@@ -57,7 +49,7 @@ def seconds_until_delivered(cashier: Cashier, payment_id: UUID) -> float:
 
 
 def test_a_payment_is_in_quickbooks_seconds_after_its_commit(cashier: Cashier):
-    wait_for_listener(cashier)
+    wait_for_listener(cashier.bench.db, OUTBOX_DELIVERY)
     for invoice in cashier.invoices(5):
         payment_id = cashier.take(invoice)
         print(f"delivered after {seconds_until_delivered(cashier, payment_id):.2f} s")

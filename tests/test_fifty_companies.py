@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 DAG_ID = "quickbooks_to_peakflo"
 COUNT = 50
-# Nothing of the schedule may run between the faults and the run that has to meet them.
-QUIET_SECONDS = 30
-DEADLINE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,8 @@ def cycle(running_stack: RunningStack) -> Iterator[Cycle]:
     keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
     with psycopg.connect(running_stack.database_url, autocommit=True) as db:
         bench = Workbench(keys.access(), sandbox, db)
-        wait_for_quiet(engineer)
+        # Nothing of the schedule may run between the faults and the run that has to meet them.
+        engineer.wait_for_quiet(DAG_ID)
         connected = connect_up_to(bench, COUNT)
         sandbox.add_fault("500", realm=connected["broken"].realm_id)
         sandbox.add_fault("429", realm=connected["throttled"].realm_id)
@@ -83,21 +80,6 @@ def connect_up_to(bench: Workbench, count: int) -> dict[str, companies.Company]:
     )
     names = ["broken", "throttled", "revoked", *(f"company-{number:02}" for number in range(count - 4))]
     return {name: connect_as_imported(bench, name) for name in names}
-
-
-def wait_for_quiet(engineer: AirflowClient) -> None:
-    """Wait until no scheduled run is under way or about to begin."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not is_quiet(engineer):
-        assert time.monotonic() < deadline
-        time.sleep(1)
-
-
-def is_quiet(engineer: AirflowClient) -> bool:
-    active = engineer.call("GET", f"dags/{DAG_ID}/dagRuns", params={"state": ["running", "queued"]}).json()
-    planned = engineer.call("GET", f"dags/{DAG_ID}").json()["next_dagrun_run_after"]
-    wait = datetime.fromisoformat(planned) - datetime.now(UTC)
-    return active["total_entries"] == 0 and wait.total_seconds() > QUIET_SECONDS
 
 
 def test_each_of_fifty_companies_has_its_own_task_in_one_cycle(cycle: Cycle):

@@ -23,7 +23,7 @@ from include.local.directory import LocalDirectory
 from include.local.ports import free_port
 from include.sandbox.control import SandboxControl
 from tests.bookkeeper import Bookkeeper
-from tests.fixtures_local import RunningStack, run_command
+from tests.fixtures_local import RunningStack, run_command, wait_for_listener
 from tests.other_process import Keys
 from tests.workbench import Workbench
 
@@ -31,11 +31,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 SOON_SECONDS = 60
-LISTENING_SECONDS = 120
 POLL_SECONDS = 0.01
-LISTENING = (
-    "select 1 from pg_stat_activity where datname = current_database() and query like 'listen%webhook_event%'"
-)
 TIMES = """
 select event.received_at, run.started_at, clock_timestamp()
 from peakflo.payment as payment
@@ -98,7 +94,7 @@ def _measure(stack: RunningStack, db: Connection, payments: int, pause: float) -
     keys = Keys.of(sandbox, stack.database_url, stack.env["AIRFLOW__CORE__FERNET_KEY"])
     company = Workbench(keys.access(), sandbox, db).imported("demo", company_id="bench")
     sandbox.change_settings(company.realm_id, throttle="off")
-    _wait_for_listener(db)
+    wait_for_listener(db, "webhook_event")
     with Bookkeeper(sandbox, company.realm_id) as books:
         customer = books.customer("Benchmark")
         invoices = [books.invoice(customer, "100") for _ in range(payments + 1)]
@@ -120,14 +116,6 @@ def _pay(db: Connection, books: Bookkeeper, realm_id: str, customer: str, invoic
     received, started, merged = (moment.timestamp() - paid_at for moment in times)
     print(f"received {received:5.2f}   read from {started:5.2f}   in Peakflo {merged:5.2f}", flush=True)
     return Sample(received, started, merged)
-
-
-def _wait_for_listener(db: Connection) -> None:
-    deadline = time.monotonic() + LISTENING_SECONDS
-    while db.execute(LISTENING).fetchone() is None:
-        if time.monotonic() > deadline:
-            raise SystemExit("Nobody listens for events.")
-        time.sleep(0.2)
 
 
 def _print(samples: list[Sample]) -> None:
