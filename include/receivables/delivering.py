@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from include.errors import ReceivablesError
+from include.errors import ReceivablesError, UnreachableError
 from include.receivables import outbox, payloads, preflight, voiding
 from include.receivables.outbox import UNDECIDED, WAITING
 from include.receivables.resolving import resolve
 from include.receivables.sending import Intent, Work, intend, reject, send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from include.receivables.outbox import Delivery
     from include.receivables.payloads import OutgoingPayment
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CORRECT_AND_RETRY = "Correct it in Peakflo or in QuickBooks, then retry the delivery."
+# So many deliveries one after another that QuickBooks gives no answer to: it is down, not troubled by one of them.
+DOWN_AFTER = 2
 
 
 def deliver_company(work: Work) -> None:
@@ -30,22 +32,20 @@ def deliver_company(work: Work) -> None:
 
     The caller holds the company's deliveries, see :func:`include.receivables.outbox.delivery_lock`.
 
+    :raises UnreachableError: at the end, when QuickBooks gave no answer about a delivery; the others went on unless it
+        gave none about several.
     :raises ReceivablesError: when QuickBooks does not take requests at all; the rest stays as it is.
     """
+    each_alone = _EachAlone(work)
     may_send = outbox.is_auto_sync(work.db, work.company)
     for delivery_id in outbox.list_in_states(work.db, work.company, UNDECIDED):
         if work.is_time_up:
-            return
-        _without_harm(work, delivery_id, lambda each: resolve(work, each, may_send=may_send))
-    tried: set[int] = set()
-    while due := [each for each in _list_waiting(work) if each not in tried]:
-        for delivery_id in due:
-            if work.is_time_up:
-                outbox.wake(work.db, work.company)
-                return
-            tried.add(delivery_id)
-            work.run.counts["payment"].read += 1
-            _without_harm(work, delivery_id, lambda each: deliver(work, each))
+            break
+        each_alone.take(delivery_id, lambda each: resolve(work, each, may_send=may_send))
+    for delivery_id in _in_turn(work):
+        work.run.counts["payment"].read += 1
+        each_alone.take(delivery_id, lambda each: deliver(work, each))
+    each_alone.end()
 
 
 def deliver(work: Work, delivery_id: int) -> None:
@@ -85,15 +85,39 @@ def prepare(work: Work, delivery_id: int) -> Intent | None:
     return None
 
 
-def _without_harm(work: Work, delivery_id: int, step: Callable[[int], None]) -> None:
-    """Work on one delivery so that one that nobody foresaw does not stop the others."""
-    try:
-        step(delivery_id)
-    except (ReceivablesError, psycopg.OperationalError):
-        raise
-    except Exception as error:
-        logger.exception("Delivery %d failed.", delivery_id)
-        _set_aside(work, delivery_id, error)
+class _EachAlone:
+    """Works on one delivery after another so that one that fails does not stop the others."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._first: UnreachableError | None = None
+        self._in_a_row = 0
+
+    def take(self, delivery_id: int, step: Callable[[int], None]) -> None:
+        """Work on one delivery."""
+        try:
+            step(delivery_id)
+        except UnreachableError as error:
+            self._pass_over(delivery_id, error)
+            return
+        except (ReceivablesError, psycopg.OperationalError):
+            raise
+        except Exception as error:
+            logger.exception("Delivery %d failed.", delivery_id)
+            _set_aside(self._work, delivery_id, error)
+        self._in_a_row = 0
+
+    def end(self) -> None:
+        """Raise the first failure that was passed over, so that the run shows it."""
+        if self._first is not None:
+            raise self._first
+
+    def _pass_over(self, delivery_id: int, error: UnreachableError) -> None:
+        logger.warning("Delivery %d has to wait: %s", delivery_id, error)
+        self._first = self._first or error
+        self._in_a_row += 1
+        if self._in_a_row == DOWN_AFTER:
+            self.end()
 
 
 def _set_aside(work: Work, delivery_id: int, error: Exception) -> None:
@@ -110,8 +134,18 @@ def _set_aside(work: Work, delivery_id: int, error: Exception) -> None:
         outbox.report(work.db, delivery, code=code, message=message, cure=cure, actor="data engineer")
 
 
-def _list_waiting(work: Work) -> list[int]:
-    return outbox.list_in_states(work.db, work.company, WAITING)
+def _in_turn(work: Work) -> Iterator[int]:
+    """Go through what waits, each delivery once; more may come meanwhile, also by what is delivered."""
+    tried: set[int] = set()
+    while due := [
+        each for each in outbox.list_in_states(work.db, work.company, WAITING) if each not in tried
+    ]:
+        for delivery_id in due:
+            if work.is_time_up:
+                outbox.wake(work.db, work.company)
+                return
+            tried.add(delivery_id)
+            yield delivery_id
 
 
 def _prepare_leg(work: Work, delivery: Delivery, outgoing: OutgoingPayment) -> Intent | None:

@@ -206,3 +206,42 @@ def test_a_payment_that_nobody_foresaw_does_not_stop_the_others(cashier: Cashier
     [problem] = cashier.rows("sync.problem", peakflo_id=odd)
     assert problem["actor"] == "data engineer"
     assert cashier.states(plain) == {"payment create": "delivered"}
+
+
+def test_one_that_quickbooks_does_not_answer_about_does_not_stop_the_others(cashier: Cashier):
+    first, second = cashier.invoices(2)
+    troubled = cashier.take(first, processing_fee="3.20")
+    lose_answers(cashier, entity="journalentry")
+    cashier.bench.sandbox.add_fault(
+        "500", realm=cashier.company.realm_id, path="query", entity="JournalEntry"
+    )
+    with pytest.raises(UnreachableError):
+        cashier.push()
+    other = cashier.take(second)
+
+    with pytest.raises(UnreachableError):
+        cashier.push()
+
+    assert cashier.states(troubled) == {"payment create": "held", "adjustment create": "unknown"}
+    assert cashier.states(other) == {"payment create": "delivered"}
+    cashier.bench.sandbox.clear_faults()
+    cashier.push()
+    assert cashier.states(troubled) == {"payment create": "delivered", "adjustment create": "delivered"}
+    assert cashier.problems() == []
+
+
+def test_while_quickbooks_is_down_the_others_wait_instead_of_failing_one_by_one(cashier: Cashier):
+    payments = [cashier.take(invoice) for invoice in cashier.invoices(5)]
+    for path in ("payment", "query"):
+        cashier.bench.sandbox.add_fault("500", realm=cashier.company.realm_id, path=path)
+
+    for _ in range(2):
+        with pytest.raises(UnreachableError):
+            cashier.push()
+
+    states = [cashier.states(payment_id)["payment create"] for payment_id in payments]
+    assert states == ["unknown", "unknown", "queued", "queued", "queued"]
+    cashier.bench.sandbox.clear_faults()
+    cashier.push()
+    assert {cashier.states(payment_id)["payment create"] for payment_id in payments} == {"delivered"}
+    assert [len(records) for records in cashier.in_quickbooks().values()] == [1] * 5
