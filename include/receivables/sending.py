@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from include.errors import FatalError, ReceivablesError, RecordError, RetryableError, ThrottledError
+from include.errors import (
+    FatalError,
+    NotFoundError,
+    ReceivablesError,
+    RecordError,
+    RetryableError,
+    ThrottledError,
+)
 from include.quickbooks.catalogue import find as find_fault
 from include.receivables import outbox
 from include.receivables.answers import differences
@@ -33,6 +40,7 @@ SETTLED_AFTER = timedelta(minutes=2)
 
 ENTITIES = {"payment": "Payment", "adjustment": "JournalEntry"}
 STALE = "5010"
+NOT_FOUND = NotFoundError.code
 ANSWERS_DIFFER = {"payment": "answer_differs", "adjustment": "entry_answer_differs"}
 # Problems that the arrival of one leg in QuickBooks does not settle: both sides differ all the same.
 _REVIVED = "revived_in_quickbooks"
@@ -208,16 +216,24 @@ def _record_refusal(work: Work, intent: Intent, error: RecordError) -> None:
         if delivery.operation == "void" and error.code == STALE:
             reason = "QuickBooks has a newer version of it: the next sync tells what was changed."
             outbox.set_state(work.db, delivery, "held", "stale", reason)
-            return
-        known = find_fault(error.code, str(error))
-        reject(
-            work,
-            delivery,
-            error.code,
-            str(error),
-            cure=_sentence(known.cure if known else "correct what QuickBooks names"),
-            actor=known.who if known else "bookkeeper",
-        )
+        elif delivery.operation == "void" and error.code == NOT_FOUND:
+            # What is gone is undone, but an inactive account is answered likewise: whoever resolves it looks.
+            outbox.set_state(work.db, delivery, "unknown", NOT_FOUND, str(error))
+        else:
+            refuse(work, delivery, error.code, str(error))
+
+
+def refuse(work: Work, delivery: Delivery, code: str, message: str) -> None:
+    """Set a delivery aside that QuickBooks refuses, in the caller's transaction, with the cure of the catalogue."""
+    known = find_fault(code, message)
+    reject(
+        work,
+        delivery,
+        code,
+        message,
+        cure=_sentence(known.cure if known else "correct what QuickBooks names"),
+        actor=known.who if known else "bookkeeper",
+    )
 
 
 def _record_not_admitted(work: Work, intent: Intent, error: ReceivablesError) -> None:

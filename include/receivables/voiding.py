@@ -10,7 +10,17 @@ from include.quickbooks.entities import JOURNAL_ENTRY, PAYMENT
 from include.receivables import outbox, payloads
 from include.receivables.answers import differences, is_voided
 from include.receivables.outbox import UNDECIDED
-from include.receivables.sending import ENTITIES, Work, intend, is_settled, record_delivered, reject, send
+from include.receivables.sending import (
+    ENTITIES,
+    NOT_FOUND,
+    Work,
+    intend,
+    is_settled,
+    record_delivered,
+    refuse,
+    reject,
+    send,
+)
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -138,7 +148,11 @@ def _refuse(work: Work, delivery: Delivery, created: Delivery) -> None:
 
 
 def resolve(work: Work, delivery: Delivery, *, may_send: bool) -> None:
-    """Look whether an undoing took place whose answer was lost; it may be repeated: a version is undone once only."""
+    """
+    Look whether an undoing took place whose answer was lost, or says that there is nothing to undo.
+
+    It may be repeated: a version is undone once only.
+    """
     qbo_id = str(outbox.parse(delivery.payload)["Id"])
     try:
         record = work.quickbooks.read(PAYMENT if delivery.leg == "payment" else JOURNAL_ENTRY, qbo_id)
@@ -149,6 +163,9 @@ def resolve(work: Work, delivery: Delivery, *, may_send: bool) -> None:
         sync_token = 0 if record is None else record.sync_token
         with work.db.transaction():
             record_delivered(work, delivery, qbo_id, sync_token, payload)
+    elif delivery.code == NOT_FOUND:
+        with work.db.transaction():
+            refuse(work, delivery, NOT_FOUND, str(delivery.reason))
     elif may_send and is_settled(work, delivery):
         with work.db.transaction():
             intent = intend(work, delivery, (delivery.payload or "").encode())

@@ -257,3 +257,33 @@ def test_a_payment_taken_up_again_goes_before_its_void_was_read_back(cashier: Ca
     assert len(alive(cashier, payment_id)) == 1
     settle(cashier)
     assert cashier.problems() == []
+
+
+def test_a_cancelled_payment_that_was_just_deleted_in_quickbooks_is_undone_already(cashier: Cashier):
+    payment_id = delivered(cashier)
+    cashier.books.delete("Payment", cashier.delivery(payment_id)["qbo_id"])
+    cashier.cancel(payment_id)
+
+    cashier.push()
+
+    assert cashier.states(payment_id)["payment void"] == "delivered"
+    settle(cashier)
+    assert cashier.problems() == []
+
+
+def test_a_payment_that_is_there_although_quickbooks_does_not_find_it_is_set_aside(cashier: Cashier):
+    payment_id = delivered(cashier)
+    cashier.cancel(payment_id)
+    lose_answer(cashier, "reset")
+    cashier.push(settled_after=timedelta(minutes=2))
+    # As QuickBooks answers when an account of the payment is inactive.
+    cashier.bench.db.execute(
+        "update outbox.delivery set code = '610', reason = 'Object Not Found' where operation = 'void'"
+    )
+
+    cashier.push()
+
+    assert cashier.states(payment_id)["payment void"] == "rejected"
+    [problem] = cashier.rows("sync.problem", peakflo_id=payment_id)
+    assert (problem["code"], problem["actor"]) == ("610", "bookkeeper")
+    assert len(alive(cashier, payment_id)) == 1
