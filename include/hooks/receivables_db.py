@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import json
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from include.hooks.connection_lookup import ConnectionLookup
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection as AirflowConnection
     from psycopg import Connection
+
+# A server that is gone without a word is noticed within about a minute, one that cannot be reached sooner. What the
+# connection's extra says goes first.
+TIMEOUTS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 
 
 class ReceivablesDbHook(ConnectionLookup, PostgresHook):
@@ -20,6 +31,17 @@ class ReceivablesDbHook(ConnectionLookup, PostgresHook):
     """
 
     default_conn_name = "receivables_db"
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> AirflowConnection:
+        """
+        Return the Airflow connection, with our timeouts unless it has its own.
+
+        :raises ConfigurationError: when it is not defined.
+        """
+        connection = super().get_connection(conn_id)
+        connection.extra = json.dumps(TIMEOUTS | connection.extra_dejson)
+        return connection
 
     def get_conn(self) -> Connection:
         """

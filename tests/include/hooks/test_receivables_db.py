@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+
 import psycopg
 import pytest
 
@@ -71,6 +73,29 @@ def test_a_database_that_does_not_answer_is_worth_a_retry(monkeypatch):
 
     assert "\n" not in str(failure.value)
     assert "hunter2" not in str(failure.value)
+
+
+def test_a_database_that_accepts_and_says_nothing_is_given_up(monkeypatch):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"postgresql://user@127.0.0.1:{silent.getsockname()[1]}/none?connect_timeout=2"
+        monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", url)
+
+        with pytest.raises(UnreachableError, match="timeout"):
+            ReceivablesDbHook().get_conn()
+
+
+def test_a_lost_server_is_noticed_sooner_or_later(connection):
+    assert (
+        connection.info.get_parameters().items()
+        >= {
+            "connect_timeout": "10",
+            "keepalives_idle": "30",
+            "keepalives_interval": "10",
+            "keepalives_count": "3",
+        }.items()
+    )
 
 
 def test_a_connection_that_is_not_defined_is_named_with_how_to_define_it(monkeypatch):
