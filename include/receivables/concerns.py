@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from include.receivables.company_status import ProblemCounts
 
 Json = dict[str, Any]
-Remedy = Literal["reconnect", "resume", "problems", "deliveries", "sync", "auto-sync", "nothing"]
+Remedy = Literal["reconnect", "resume", "problems", "deliveries", "import", "sync", "auto-sync"]
 
 # Three cycles that did not come: a fourth will hardly do so by itself.
 LATE = timedelta(minutes=15)
@@ -83,7 +83,7 @@ def _look_at_freshness(situation: Situation) -> Concern | None:
     if status["status"] != "connected":
         return None
     if not situation.cursors:
-        return Concern("warning", "Nothing has been imported yet.", "nobody", "sync")
+        return Concern("warning", "The first import is not done yet.", "nobody", "import")
     age = status["read_at"] - min(situation.cursors.values())
     if age <= LATE:
         return None

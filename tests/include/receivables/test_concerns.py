@@ -44,7 +44,7 @@ def test_a_company_in_step_concerns_nobody():
         ({"status": "reauthorize", "last_error": "Token gone."}, "Token gone.", "admin", "reconnect"),
         ({"status": "disconnected"}, "disconnected", "admin", "reconnect"),
         ({"status": "paused"}, "while it is paused", "data engineer", "resume"),
-        ({"cursors": {}}, "Nothing has been imported yet", "nobody", "sync"),
+        ({"cursors": {}}, "The first import is not done yet", "nobody", "import"),
         (
             {"cursors": {**FRESH, "payment": NOW - timedelta(minutes=40)}},
             "The last 40 minutes have not been read",

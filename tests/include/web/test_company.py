@@ -102,8 +102,9 @@ def test_no_token_of_quickbooks_is_on_the_page(web: Web, bench: Workbench):
 
 
 def test_the_page_works_before_anything_was_read(web: Web, company: Company):
-    text = web.as_("engineer").get("companies/acme").text
-    assert "Nothing has been imported yet." in text
+    text = web.as_("viewer").get("companies/acme").text
+    assert "The first import is not done yet." in text
+    assert 'companies/acme/import">See the import</a>' in text
     assert "Peakflo has taken no payment for this company yet." in text
 
 
