@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row
 
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, DeletionBrakeError
 from include.receivables import deliveries
 from include.sql import load
 
@@ -91,6 +91,31 @@ def retry(db: Connection, company: Company, problem_id: int, *, by: str) -> Foll
             keys = {"realm_id": problem.realm_id, "entity": problem.entity, "qbo_id": problem.qbo_id}
             db.execute(load("staging/queue_record"), keys)
     return sync_follow_up(company)
+
+
+def believe_deletions(db: Connection, company: Company, problem_id: int, *, by: str) -> FollowUp:
+    """
+    Believe the deletions that were too many to be taken in without a person.
+
+    The books are read from the beginning: what QuickBooks has by then stays, whoever said that it was deleted.
+
+    :param by: who decided so.
+    :return: the DAG run that does it soon.
+    :raises ConfigurationError: when the problem is another one, or is resolved.
+    """
+    check_deletions_doubted(get_problem(db, company, problem_id))
+    _decide(db, company, problem_id, "retried", "open", ("open", "ignored"), by)
+    return FollowUp("import_company", {"company_id": company.company_id, "accept_deletions": True})
+
+
+def check_deletions_doubted(problem: Problem) -> None:
+    """
+    Make sure that a problem is about deletions that are not believed.
+
+    :raises ConfigurationError: when it is about anything else.
+    """
+    if problem.code != DeletionBrakeError.code:
+        raise ConfigurationError(f"Problem {problem.problem_id} is not about deletions: retry or ignore it.")
 
 
 def ignore(db: Connection, company: Company, problem_id: int, *, by: str) -> None:

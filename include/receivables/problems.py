@@ -28,7 +28,7 @@ CURES: tuple[tuple[type[Exception], str, str], ...] = (
     (ReauthorizeError, "Connect the company again, signed in to QuickBooks as an admin.", "data engineer"),
     (
         DeletionBrakeError,
-        "Look into QuickBooks whether these records were deleted on purpose, then sync with --accept-deletions.",
+        "Look into QuickBooks whether these records were deleted on purpose; if so, believe it on the company's page.",
         "bookkeeper",
     ),
     (ConfigurationError, "Correct the setting that the message names.", "data engineer"),

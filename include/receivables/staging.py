@@ -135,7 +135,7 @@ def check_deletions(db: Connection, run: Run, entity: Entity, qbo_ids: Sequence[
     if deleted > max(DELETIONS_ALWAYS_BELIEVED, alive * DELETION_SHARE):
         raise DeletionBrakeError(
             f"QuickBooks reports {deleted} of {alive} {entity.name} records as deleted, more than is believed without "
-            f"a person: if it is right, run `bin/receivables sync {run.company.company_id} --accept-deletions`."
+            "a person: if it is right, run this again with --accept-deletions, or believe it on the company's page."
         )
 
 

@@ -60,6 +60,15 @@ def retried_problem(user: Operator, db: Db, problem_id: KnownProblem, company: C
     return follow_up
 
 
+def believed_deletions(
+    user: Operator, db: Db, problem_id: KnownProblem, company: ConnectedCompany
+) -> FollowUp:
+    """Believe the deletions of a problem as far as the database goes."""
+    follow_up = problem_actions.believe_deletions(db, company, problem_id, by=user.name)
+    audit.record(user, "quickbooks.believe_deletions", company.company_id, problem_id=problem_id)
+    return follow_up
+
+
 @router.get("")
 def show_company(
     request: Request,
@@ -162,6 +171,27 @@ async def retry_problem(
     follow_up: Annotated[FollowUp, Depends(retried_problem)],
 ) -> RedirectResponse:
     """Try again what a problem kept from happening."""
+    return await start(request, user, company, follow_up)
+
+
+@router.get("/problems/{problem_id}/believe-deletions")
+def ask_before_believing(
+    request: Request, user: Operator, db: Db, company: ConnectedCompany, problem_id: KnownProblem
+) -> HTMLResponse:
+    """Say what it means to believe the deletions that a problem is about."""
+    problem = problem_actions.get_problem(db, company, problem_id)
+    problem_actions.check_deletions_doubted(problem)
+    return render(request, user, "believe_deletions.html", company=company, problem=problem)
+
+
+@router.post("/problems/{problem_id}/believe-deletions")
+async def believe_deletions(
+    request: Request,
+    user: Operator,
+    company: KnownCompany,
+    follow_up: Annotated[FollowUp, Depends(believed_deletions)],
+) -> RedirectResponse:
+    """Take in the deletions that a problem is about."""
     return await start(request, user, company, follow_up)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg.rows import dict_row
 
-from include.errors import ConfigurationError, ReauthorizeError, UnreachableError
+from include.errors import ConfigurationError, DeletionBrakeError, ReauthorizeError, UnreachableError
 from include.receivables import problem_actions
 from include.receivables.problem_actions import FollowUp, UnknownProblemError
 from tests.quick_start import connect_as_imported
@@ -280,7 +280,31 @@ def test_a_payment_that_may_be_in_quickbooks_is_not_retried_from_its_problem(cas
     assert only(cashier.bench)["decision"] is None
 
 
-@pytest.mark.parametrize("decision", ["retry", "ignore", "resolve", "reopen"])
+def test_deletions_beyond_belief_are_taken_in_once_a_person_believes_them(bench: Workbench):
+    company = bench.imported({"customers": 20, "invoices": 200, "payments": 0}, company_id="acme")
+    records = bench.sandbox.truth(company.realm_id, records=True)["records"]["Invoice"]
+    deleted = [record["Id"] for record in records[:150]]
+    bench.sandbox.add_hook(company.realm_id, "cdc", delete_ids={"Invoice": deleted})
+    bench.sync(company)
+    with pytest.raises(DeletionBrakeError):
+        bench.sync(company)
+
+    follow_up = problem_actions.believe_deletions(bench.db, company, only(bench)["problem_id"], by="engineer")
+    believed = bench.import_all(company, accept_deletions=follow_up.conf["accept_deletions"])
+    bench.sync(company)
+
+    assert follow_up == FollowUp("import_company", {"company_id": "acme", "accept_deletions": True})
+    assert believed.entities["invoice"]["deleted"] == 150
+    assert (only(bench)["state"], only(bench)["decided_by"]) == ("resolved", "engineer")
+
+
+def test_only_deletions_are_believed(bench: Workbench, company: Company, misfit: str):
+    with pytest.raises(ConfigurationError, match="is not about deletions"):
+        problem_actions.believe_deletions(bench.db, company, only(bench)["problem_id"], by="engineer")
+    assert only(bench)["decision"] is None
+
+
+@pytest.mark.parametrize("decision", ["retry", "believe_deletions", "ignore", "resolve", "reopen"])
 def test_another_companys_problem_is_unknown(bench: Workbench, company: Company, misfit: str, decision: str):
     other = bench.connect(company_id="globex")
     before = only(bench)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg.types.json import Jsonb
 
+from include.errors import DeletionBrakeError
 from include.receivables import problems
 from include.receivables.companies import get_company
 from tests.quick_start import connect_as_imported
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 EVIL = '<script>alert("1")</script>'
 ACTIONS = ("sync", "refresh-accounts", "refresh-taxes", "pause", "resume", "auto-sync")
-PROBLEM_ACTIONS = ("retry", "ignore", "resolve", "reopen")
+PROBLEM_ACTIONS = ("retry", "believe-deletions", "ignore", "resolve", "reopen")
 
 
 @pytest.fixture
@@ -68,6 +69,10 @@ def log_run(web: Web, company: Company, **columns: Any) -> None:
 def runs_of(web: Web, dag_id: str) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = web.airflow("admin", "GET", f"dags/{dag_id}/dagRuns")["dag_runs"]
     return runs
+
+
+def count_runs(web: Web, dag_id: str) -> int:
+    return int(web.airflow("admin", "GET", f"dags/{dag_id}/dagRuns")["total_entries"])
 
 
 def log_part(answer: requests.Response) -> str:
@@ -241,6 +246,36 @@ def test_a_problem_is_retried_by_a_sync_of_its_company(web: Web, company: Compan
     assert run_id
     assert state_of(web, problem_id) == ("open", "engineer")
     assert runs_of(web, "quickbooks_to_peakflo")[-1]["conf"] == {"companies": ["acme"]}
+
+
+def test_deletions_are_believed_after_their_consequences_were_shown(web: Web, company: Company):
+    problems.report_failure(web.db, company, DeletionBrakeError("30 of 40 Invoice records are deleted."))
+    [(problem_id,)] = web.db.execute("select problem_id from sync.problem").fetchall()
+    browser, before = web.as_("engineer"), count_runs(web, "import_company")
+    page = f"companies/acme/problems/{problem_id}/believe-deletions"
+    assert f'{page}">Believe the deletions</a>' in browser.get("companies/acme").text
+
+    asked = browser.get(page)
+    assert "30 of 40 Invoice records are deleted." in asked.text
+    assert count_runs(web, "import_company") == before
+    answer = browser.submit(page)
+
+    assert answer.status_code == 303
+    run_id = answer.headers["Location"].partition("run=import_company%2F")[2]
+    run = web.airflow("admin", "GET", f"dags/import_company/dagRuns/{run_id}")
+    assert run["conf"] == {"company_id": "acme", "accept_deletions": True}
+    assert state_of(web, problem_id) == ("open", "engineer")
+
+
+@pytest.mark.parametrize("method", ["get", "submit"])
+def test_only_deletions_are_believed(web: Web, company: Company, method: str):
+    problem_id = report(web, company)
+    browser = web.as_("engineer")
+    answer = getattr(browser, method)(f"companies/acme/problems/{problem_id}/believe-deletions")
+    assert answer.status_code == 409
+    assert "is not about deletions" in answer.text
+    assert "Believe the deletions" not in browser.get("companies/acme").text
+    assert state_of(web, problem_id) == ("open", None)
 
 
 @pytest.mark.parametrize("action", PROBLEM_ACTIONS)

@@ -32,6 +32,8 @@ NEEDED = {
     ("POST", f"{COMPANY}/pause"): ACT,
     ("POST", f"{COMPANY}/resume"): ACT,
     ("POST", f"{COMPANY}/problems/{{problem_id}}/retry"): ACT,
+    ("GET", f"{COMPANY}/problems/{{problem_id}}/believe-deletions"): ACT,
+    ("POST", f"{COMPANY}/problems/{{problem_id}}/believe-deletions"): ACT,
     ("POST", f"{COMPANY}/problems/{{problem_id}}/ignore"): ACT,
     ("POST", f"{COMPANY}/problems/{{problem_id}}/resolve"): ACT,
     ("POST", f"{COMPANY}/problems/{{problem_id}}/reopen"): ACT,
