@@ -22,7 +22,7 @@ it.
   `ignore`.
 
 **When a task fails** its log says which company and why, as do `sync.run` and `sync.problem`. The other companies are
-not affected.
+not affected, nor are the company's other payments, unless QuickBooks gives no answer about several.
 
 Any run may be cleared, repeated or killed at any time: what was being sent is looked for before it is sent again.
 """
@@ -47,8 +47,9 @@ from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, refuse_unknown
 from include.triggers.notification import OUTBOX_DELIVERY, NotificationTrigger
 
 DELIVERY_POOL = "quickbooks_delivery"
-# A task that is stopped would leave a request undecided: it ends by itself well before.
-LONGEST = timedelta(minutes=3)
+# A task that is stopped would leave a request undecided: a company ends by itself well before, also when QuickBooks
+# lets its last requests hang, a minute each.
+LONGEST = timedelta(minutes=2)
 PEAKFLO_PAYMENTS = Asset(
     "peakflo_payments",
     watchers=[AssetWatcher(name="payment_queued", trigger=NotificationTrigger(OUTBOX_DELIVERY))],
