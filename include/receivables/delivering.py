@@ -36,16 +36,16 @@ def deliver_company(work: Work) -> None:
         gave none about several.
     :raises ReceivablesError: when QuickBooks does not take requests at all; the rest stays as it is.
     """
-    each_alone = _EachAlone(work)
+    this_round = _Round(work)
     may_send = outbox.is_auto_sync(work.db, work.company)
     for delivery_id in outbox.list_in_states(work.db, work.company, UNDECIDED):
         if work.is_time_up:
             break
-        each_alone.take(delivery_id, lambda each: resolve(work, each, may_send=may_send))
+        this_round.take(delivery_id, lambda each: resolve(work, each, may_send=may_send))
     for delivery_id in _in_turn(work):
         work.run.counts["payment"].read += 1
-        each_alone.take(delivery_id, lambda each: deliver(work, each))
-    each_alone.end()
+        this_round.take(delivery_id, lambda each: deliver(work, each))
+    this_round.end()
 
 
 def deliver(work: Work, delivery_id: int) -> None:
@@ -85,8 +85,8 @@ def prepare(work: Work, delivery_id: int) -> Intent | None:
     return None
 
 
-class _EachAlone:
-    """Works on one delivery after another so that one that fails does not stop the others."""
+class _Round:
+    """One delivery after another; one that fails does not stop the others."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
