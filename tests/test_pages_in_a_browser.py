@@ -10,7 +10,10 @@ import psycopg
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from include.errors import DeletionBrakeError, UnreachableError
 from include.local.demo import SECOND_NAME
+from include.receivables import problems
+from include.receivables.companies import get_company
 from include.sandbox.control import SandboxControl
 from tests.browser import LAPTOP, PATIENCE_MS, PHONE, QUIET, Person, find_chromium
 from tests.killing import wait_until
@@ -137,12 +140,7 @@ def test_auto_sync_is_switched_off_and_on_again(status_page: Person):
 
 
 def test_a_problem_is_tried_again_and_is_gone(status_page: Person, db: psycopg.Connection):
-    db.execute(
-        "insert into sync.problem (company_id, realm_id, direction, code, message, cure, actor)"
-        " select company_id, realm_id, 'connection', 'unreachable', 'QuickBooks did not answer.', 'Wait.', 'nobody'"
-        " from sync.connection where company_id = %s",
-        [COMPANY_ID],
-    )
+    report(db, UnreachableError("QuickBooks did not answer."))
     status_page.open(STATUS)
     problem = status_page.shown.get_by_role("article", name="QuickBooks did not answer.")
     expect(problem).to_be_visible()
@@ -151,6 +149,22 @@ def test_a_problem_is_tried_again_and_is_gone(status_page: Person, db: psycopg.C
 
     expect(status_page.shown.locator(".run-state")).to_contain_text("is done.")
     expect(status_page.shown.get_by_text("No open problems.")).to_be_visible()
+
+
+def test_deletions_are_believed_and_the_problem_is_gone(status_page: Person, db: psycopg.Connection):
+    report(db, DeletionBrakeError("QuickBooks reports 30 of 33 Invoice records as deleted."))
+    status_page.open(STATUS)
+    status_page.click("Believe the deletions", "link")
+    expect(status_page.shown.get_by_text("QuickBooks reports 30 of 33")).to_be_visible()
+    status_page.picture("believe-deletions")
+    status_page.click("Believe the deletions")
+
+    expect(status_page.shown.locator(".run-state")).to_contain_text("Import is done.")
+    expect(status_page.shown.get_by_text("No open problems.")).to_be_visible()
+
+
+def report(db: psycopg.Connection, error: Exception) -> None:
+    problems.report_failure(db, get_company(db, COMPANY_ID), error)
 
 
 def test_a_payment_is_followed_from_peakflo_to_quickbooks(status_page: Person, db: psycopg.Connection):
