@@ -180,8 +180,9 @@ class Life:
             rows = self.cashier.rows(
                 "outbox.delivery", leg="payment", operation="create", qbo_id=record["Id"]
             )
-            payload = rows[0]["payload"] if rows else record
-            bookkeeper.change("Payment", record["Id"], TotalAmt=payload["TotalAmt"], Line=payload["Line"])
+            # One that was taken back and is to be sent anew has no payload yet.
+            sent = next((row["payload"] or row["response"] for row in rows), record)
+            bookkeeper.change("Payment", record["Id"], TotalAmt=sent["TotalAmt"], Line=sent["Line"])
         else:
             getattr(bookkeeper, how)("Payment", record["Id"])
 

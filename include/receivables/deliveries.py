@@ -72,15 +72,15 @@ def retry(db: Connection, company: Company, delivery_id: int) -> None:
     Let a delivery go on, under a new request id.
 
     One that may be in QuickBooks already is looked for there first. One that QuickBooks had and has no more is sent
-    anew, as Peakflo's payment is now.
+    anew, as Peakflo's payment is now; one that was ignored and cannot be sent anew counts as delivered again.
 
     :raises ConfigurationError: when it is in no state in which a person decides.
     """
     keys = {"delivery_id": delivery_id, "company_id": company.company_id}
     with db.transaction():
         db.execute(load("outbox/lock_payment_of"), keys)
-        row = db.execute(load("outbox/retry_gone"), keys).fetchone()
-        if row is None or not row[0]:
+        [is_sent_anew] = db.execute(load("outbox/retry_gone"), keys).fetchone() or (False,)
+        if not is_sent_anew and db.execute(load("outbox/retry_ignored"), keys).fetchone() is None:
             _decide(db, company, delivery_id, "outbox/retry", "retried")
 
 

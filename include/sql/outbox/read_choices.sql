@@ -16,6 +16,12 @@ select
         and (delivery.leg = 'payment' or delivery.qbo_id is null)
     )
     or (
+        delivery.state = 'ignored'
+        and delivery.operation = 'create'
+        and delivery.qbo_id is not null
+        and delivery.payload is not null
+    )
+    or (
         delivery.is_gone
         and delivery.state in ('delivered', 'ignored')
         and delivery.counts
@@ -35,7 +41,7 @@ select
         )
     ) as may_retry,
     delivery.state in ('queued', 'held', 'rejected', 'possible_orphan')
-    or (delivery.state = 'delivered' and delivery.is_gone) as may_ignore,
+    or (delivery.state = 'delivered' and delivery.is_gone and delivery.counts) as may_ignore,
     case
         when delivery.state = 'possible_orphan' then 'may_be_there'
         when delivery.is_gone and delivery.state in ('delivered', 'ignored') then 'was_undone'

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from include.errors import UnreachableError
+from include.errors import ConfigurationError, UnreachableError
 from include.receivables import deliveries
+from include.receivables.delivery_choices import read_choices
 from tests.payment_steps import alive, delivered, lose_answer, retry, settle, take_up, undo
 
 if TYPE_CHECKING:
@@ -157,10 +158,93 @@ def test_a_payment_voided_by_hand_for_a_refused_void_and_taken_up_again_is_sent_
     assert cashier.problems() == []
 
 
-def revive(cashier: Cashier, payment_id: UUID, qbo_id: str) -> None:
+def test_what_was_done_to_a_payment_by_hand_is_told_however_often_it_is_cancelled_and_taken_up_again(
+    cashier: Cashier,
+):
+    payment_id = delivered(cashier, processing_fee="2")
+    cashier.books.allocate(cashier.delivery(payment_id)["qbo_id"])
+    cashier.books.delete("JournalEntry", cashier.delivery(payment_id, "adjustment")["qbo_id"])
+    cashier.bench.sync(cashier.company)
+    for _ in range(2):
+        cashier.cancel(payment_id)
+        take_up(cashier, payment_id)
+    settle(cashier)
+    assert sorted(cashier.problems()) == ["edited_in_quickbooks", "entry_deleted_in_quickbooks"]
+
+
+def test_there_is_nothing_to_ignore_about_a_payment_that_peakflo_took_back(cashier: Cashier):
+    payment_id = delivered(cashier)
+    cashier.cancel(payment_id)
+    settle(cashier)
+    delivery_id = cashier.delivery(payment_id)["delivery_id"]
+    assert not read_choices(cashier.bench.db, cashier.company, delivery_id).may_ignore
+    with pytest.raises(ConfigurationError, match="cannot be ignored"):
+        deliveries.ignore(cashier.bench.db, cashier.company, delivery_id)
+    revive(cashier, payment_id, cashier.delivery(payment_id)["qbo_id"])
+    assert cashier.problems() == ["revived_in_quickbooks"]
+
+
+@pytest.mark.parametrize("is_revived", [True, False])
+def test_an_ignored_payment_that_was_cancelled_is_taken_back_once_somebody_cares_again(
+    cashier: Cashier, is_revived: bool
+):
+    payment_id = delivered(cashier)
+    qbo_id = cashier.delivery(payment_id)["qbo_id"]
+    undo(cashier, payment_id, "void")
+    deliveries.ignore(cashier.bench.db, cashier.company, cashier.delivery(payment_id)["delivery_id"])
+    cashier.cancel(payment_id)
+    if is_revived:
+        revive(cashier, payment_id, qbo_id)
+    settle(cashier)
+    assert len(alive(cashier, payment_id)) == is_revived
+
+    retry(cashier, payment_id)
+    settle(cashier)
+
+    assert alive(cashier, payment_id) == []
+    assert cashier.problems() == []
+
+
+@pytest.mark.parametrize("amount", ["100", "60"])
+def test_an_ignored_payment_that_has_money_again_is_compared_once_somebody_cares_again(
+    cashier: Cashier, amount: str
+):
+    payment_id = delivered(cashier)
+    undo(cashier, payment_id, "void")
+    delivery = cashier.delivery(payment_id)
+    deliveries.ignore(cashier.bench.db, cashier.company, delivery["delivery_id"])
+    revive(cashier, payment_id, delivery["qbo_id"], amount)
+
+    retry(cashier, payment_id)
+    settle(cashier)
+
+    after = cashier.delivery(payment_id)
+    assert (after["state"], after["generation"], after["qbo_id"]) == ("delivered", 0, delivery["qbo_id"])
+    assert len(alive(cashier, payment_id)) == 1
+    assert cashier.problems() == ([] if amount == "100" else ["edited_in_quickbooks"])
+
+
+def test_an_ignored_journal_entry_that_is_still_gone_is_a_problem_again_once_somebody_cares_again(
+    cashier: Cashier,
+):
+    payment_id = delivered(cashier, amount="97", processing_fee="2", rounding_amount="3")
+    entry = cashier.delivery(payment_id, "adjustment")
+    cashier.books.delete("JournalEntry", entry["qbo_id"])
+    cashier.bench.sync(cashier.company)
+    deliveries.ignore(cashier.bench.db, cashier.company, entry["delivery_id"])
+    assert cashier.problems() == ["edited_in_quickbooks"]
+
+    retry(cashier, payment_id, "adjustment")
+    settle(cashier)
+
+    assert sorted(cashier.problems()) == ["edited_in_quickbooks", "entry_deleted_in_quickbooks"]
+    assert cashier.states(payment_id) == {"payment create": "delivered", "adjustment create": "delivered"}
+
+
+def revive(cashier: Cashier, payment_id: UUID, qbo_id: str, amount: str = "100") -> None:
     """Give a voided payment its money again in QuickBooks by hand."""
     [allocation] = cashier.rows("peakflo.payment_allocation", payment_id=payment_id)
-    cashier.books.allocate(qbo_id, ("Invoice", allocation["target_source_id"], "100"), TotalAmt="100")
+    cashier.books.allocate(qbo_id, ("Invoice", allocation["target_source_id"], amount), TotalAmt=amount)
     cashier.bench.sync(cashier.company)
 
 

@@ -1,0 +1,93 @@
+-- What a person let go of, or took up again, is not lost sight of.
+
+-- Begin a delivery anew, under a request id of its own: what it made before in QuickBooks is remembered, and is the
+-- payment no more.
+create or replace function outbox.renew(renewed_id bigint, new_state text) returns void
+language plpgsql as $$
+declare
+    renewed outbox.delivery;
+begin
+    select * into renewed from outbox.delivery where delivery_id = renewed_id;
+    if renewed.operation = 'create' and renewed.qbo_id is not null then
+        insert into outbox.former_record (
+            delivery_id, generation, realm_id, leg, qbo_id, request_id, payload, response, delivered_at,
+            undone_sync_token
+        )
+        values (
+            renewed.delivery_id, renewed.generation, renewed.realm_id, renewed.leg, renewed.qbo_id, renewed.request_id,
+            renewed.payload, renewed.response, renewed.delivered_at,
+            (
+                select undoing.sync_token
+                from outbox.delivery as undoing
+                where
+                    undoing.company_id = renewed.company_id
+                    and undoing.payment_id = renewed.payment_id
+                    and undoing.leg = renewed.leg
+                    and undoing.operation = 'void'
+                    and undoing.state = 'delivered'
+            )
+        );
+        if renewed.leg = 'payment' then
+            -- Still known as Peakflo's, so that it is never taken in as a payment of QuickBooks'.
+            update mapping.record
+            set peakflo_id = mapping.peakflo_id(realm_id, entity, qbo_id)
+            where
+                realm_id = renewed.realm_id
+                and entity = 'payment'
+                and qbo_id = renewed.qbo_id
+                and peakflo_id = renewed.payment_id;
+            update peakflo.payment
+            set source_id = null
+            where company_id = renewed.company_id and id = renewed.payment_id and source_id is not null;
+        end if;
+    end if;
+    -- To undo something once more does not settle how it differs.
+    if renewed.operation = 'create' then
+        perform outbox.close_problems(
+            renewed.company_id,
+            renewed.payment_id,
+            case renewed.leg
+                when 'payment'
+                    then array[
+                        'answer_differs', 'edited_after_sending', 'edited_in_quickbooks', 'voided_in_quickbooks',
+                        'deleted_in_quickbooks'
+                    ]
+                else array[
+                    'entry_answer_differs', 'entry_edited_in_quickbooks', 'entry_voided_in_quickbooks',
+                    'entry_deleted_in_quickbooks'
+                ]
+            end
+        );
+    end if;
+    update outbox.delivery
+    set
+        generation = generation + 1,
+        request_id = outbox.request_id(leg, operation, payment_id, generation + 1),
+        state = new_state,
+        code = null,
+        reason = null,
+        payload = null,
+        said = null,
+        queued_at = clock_timestamp(),
+        first_sent_at = null,
+        sent_at = null,
+        delivered_at = null,
+        qbo_id = null,
+        sync_token = null,
+        response = null
+    where delivery_id = renewed_id;
+end
+$$;
+
+-- One that was let go of and counts as delivered again is undone if its payment was cancelled meanwhile.
+drop trigger follow_created on outbox.delivery;
+
+create trigger follow_created
+after update of state on outbox.delivery
+for each row
+when (
+    old.state is distinct from new.state
+    and new.operation = 'create'
+    and (new.state in ('queued', 'held', 'rejected') or (old.state = 'ignored' and new.state = 'delivered'))
+)
+execute function outbox.follow_delivery();
