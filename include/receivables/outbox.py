@@ -248,8 +248,9 @@ def close_problems(
     codes: Sequence[str] | None = None,
     but: Sequence[str] = (),
 ) -> None:
-    """Close what kept a payment from QuickBooks; without codes, all of it but some."""
+    """Close what kept a delivery from QuickBooks; without codes, all of its payment's problems but some."""
     keys = {
+        "delivery_id": delivery.delivery_id,
         "company_id": delivery.company_id,
         "payment_id": delivery.payment_id,
         "state": state,

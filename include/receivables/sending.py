@@ -44,14 +44,13 @@ NOT_FOUND = NotFoundError.code
 ANSWERS_DIFFER = {"payment": "answer_differs", "adjustment": "entry_answer_differs"}
 # Problems that the arrival of one leg in QuickBooks does not settle: both sides differ all the same.
 _REVIVED = "revived_in_quickbooks"
-_LASTING = (
-    "edited_after_sending",
-    _REVIVED,
+_OF_ENTRY = (
     "entry_answer_differs",
     "entry_edited_in_quickbooks",
     "entry_voided_in_quickbooks",
     "entry_deleted_in_quickbooks",
 )
+_LASTING = ("edited_after_sending", _REVIVED, *_OF_ENTRY)
 _OF_PAYMENT = (
     "answer_differs",
     "edited_in_quickbooks",
@@ -62,11 +61,16 @@ _OF_PAYMENT = (
 UNSETTLED: dict[tuple[Leg, Operation], tuple[str, ...]] = {
     ("payment", "create"): _LASTING,
     ("adjustment", "create"): (*_LASTING, *_OF_PAYMENT),
-    ("payment", "void"): (),
+    # The journal entry is undone after its payment, unless that is sent anew.
+    ("payment", "void"): (_REVIVED, *_OF_ENTRY),
     ("adjustment", "void"): (_REVIVED,),
 }
-# What tells of a leg that it was touched in QuickBooks.
-_REPORTS = {"payment": "outbox/report_changes", "adjustment": "outbox/report_entry_changes"}
+# What tells that a record was touched in QuickBooks, before its delivery or undoing was recorded.
+_REPORTS: dict[tuple[Leg, Operation], str] = {
+    ("payment", "create"): "outbox/report_changes",
+    ("adjustment", "create"): "outbox/report_entry_changes",
+    ("payment", "void"): "outbox/report_revived",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +184,12 @@ def record_delivered(work: Work, delivery: Delivery, qbo_id: str, sync_token: in
             cure="Compare it with the payment in Peakflo, and correct it in QuickBooks.",
             actor="bookkeeper",
         )
-    if delivery.operation == "create":
-        if delivery.leg == "payment":
-            _check_single(work, delivery, qbo_id)
-        # It may have been edited, voided or deleted before its answer was recorded.
+    if (delivery.leg, delivery.operation) == ("payment", "create"):
+        _check_single(work, delivery, qbo_id)
+    report = _REPORTS.get((delivery.leg, delivery.operation))
+    if report is not None:
         keys = {"company_id": delivery.company_id, "realm_id": delivery.realm_id}
-        work.db.execute(load(_REPORTS[delivery.leg]), keys | {"resolved": [qbo_id], "qbo_ids": [qbo_id]})
+        work.db.execute(load(report), keys | {"resolved": [qbo_id], "qbo_ids": [qbo_id]})
 
 
 def _check_single(work: Work, delivery: Delivery, qbo_id: str) -> None:

@@ -1,4 +1,4 @@
--- What a person let go of, or took up again, is not lost sight of.
+-- What a person let go of, or cancelled more than once, is not lost sight of.
 
 -- Begin a delivery anew, under a request id of its own: what it made before in QuickBooks is remembered, and is the
 -- payment no more.
@@ -76,6 +76,58 @@ begin
         sync_token = null,
         response = null
     where delivery_id = renewed_id;
+end
+$$;
+
+-- Tell whether QuickBooks, as it was last read, has money again in a record that stood for a payment once.
+create function outbox.has_revived_former(said_company text, said_payment uuid) returns boolean
+language sql stable as $$
+    select
+        exists (
+            select
+            from outbox.former_record as former
+            inner join outbox.delivery as delivery on former.delivery_id = delivery.delivery_id
+            inner join staging.payment as staged
+                on former.realm_id = staged.realm_id and former.qbo_id = staged.qbo_id
+            where
+                delivery.company_id = said_company
+                and delivery.payment_id = said_payment
+                and former.leg = 'payment'
+                and staged.deleted_at is null
+                and not outbox.is_voided(staged.payload)
+                and staged.sync_token > coalesce(former.undone_sync_token, -1)
+        )
+$$;
+
+-- What QuickBooks did meanwhile meets what became of the payment meanwhile.
+create or replace function outbox.follow_delivery() returns trigger
+language plpgsql as $$
+declare
+    payment peakflo.payment;
+begin
+    select * into payment from peakflo.payment where company_id = new.company_id and id = new.payment_id;
+    if new.operation = 'create' then
+        if payment.status <> 'active' then
+            perform outbox.follow_cancelled(new.company_id, new.payment_id);
+        end if;
+    elsif new.code = 'gone' then
+        -- The journal entry is undone after its payment, unless that is sent anew.
+        update sync.problem
+        set state = 'resolved', resolved_at = now()
+        where
+            company_id = new.company_id
+            and direction = 'outbound'
+            and peakflo_id = new.payment_id
+            and state <> 'resolved'
+            and (new.leg = 'adjustment') = (code like 'entry\_%')
+            and (
+                code <> 'revived_in_quickbooks'
+                or not outbox.has_revived_former(new.company_id, new.payment_id)
+            );
+    elsif payment.status = 'active' and payment.settled_at is not null then
+        perform outbox.follow_active(new.company_id, payment.realm_id, new.payment_id);
+    end if;
+    return null;
 end
 $$;
 

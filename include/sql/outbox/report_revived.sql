@@ -1,5 +1,21 @@
 -- Report payments that Peakflo undid, or that were undone and sent anew, and that have money again in QuickBooks.
-with undone as (
+-- All records of a payment count, whichever of them came.
+with met as (
+    select payment_id
+    from outbox.delivery
+    where
+        realm_id = %(realm_id)s
+        and qbo_id = any(%(resolved)b::text[])
+        and leg = 'payment'
+        and operation = 'create'
+    union
+    select delivery.payment_id
+    from outbox.former_record as former
+    inner join outbox.delivery as delivery on former.delivery_id = delivery.delivery_id
+    where former.realm_id = %(realm_id)s and former.leg = 'payment' and former.qbo_id = any(%(resolved)b::text[])
+),
+
+undone as (
     select
         created.payment_id,
         created.qbo_id,
@@ -14,10 +30,10 @@ with undone as (
             and undoing.state = 'delivered'
     where
         created.realm_id = %(realm_id)s
-        and created.qbo_id = any(%(resolved)b::text[])
         and created.leg = 'payment'
         and created.operation = 'create'
         and created.state = 'delivered'
+        and created.payment_id in (select met.payment_id from met)
     union all
     select
         delivery.payment_id,
@@ -25,18 +41,24 @@ with undone as (
         former.undone_sync_token
     from outbox.former_record as former
     inner join outbox.delivery as delivery on former.delivery_id = delivery.delivery_id
-    where former.realm_id = %(realm_id)s and former.leg = 'payment' and former.qbo_id = any(%(resolved)b::text[])
+    where
+        former.realm_id = %(realm_id)s
+        and former.leg = 'payment'
+        and delivery.payment_id in (select met.payment_id from met)
 ),
 
 seen as (
     select
         undone.payment_id,
-        undone.qbo_id,
-        staged.deleted_at is null
-        and not outbox.is_voided(staged.payload)
-        and staged.sync_token > coalesce(undone.undone_sync_token, -1) as is_revived
+        min(undone.qbo_id) filter (
+            where
+            staged.deleted_at is null
+            and not outbox.is_voided(staged.payload)
+            and staged.sync_token > coalesce(undone.undone_sync_token, -1)
+        ) as revived_id
     from undone
     inner join staging.payment as staged on staged.realm_id = %(realm_id)s and undone.qbo_id = staged.qbo_id
+    group by undone.payment_id
 ),
 
 closed as (
@@ -50,7 +72,7 @@ closed as (
         and problem.direction = 'outbound'
         and problem.peakflo_id = seen.payment_id
         and problem.code = 'revived_in_quickbooks'
-        and not seen.is_revived
+        and seen.revived_id is null
         and problem.state <> 'resolved'
 )
 
@@ -68,13 +90,12 @@ select
     format(
         'Payment %%s, which was undone because Peakflo cancelled it or sent it anew, was given money again in '
         'QuickBooks by hand.',
-        min(seen.qbo_id)
+        seen.revived_id
     ) as message,
     'Void or delete it in QuickBooks.' as cure,
     'bookkeeper' as actor
 from seen
-where seen.is_revived
-group by seen.payment_id
+where seen.revived_id is not null
 on conflict (company_id, realm_id, direction, entity, qbo_id, code, peakflo_id) where state <> 'resolved' do update
     set
         message = excluded.message,

@@ -208,6 +208,22 @@ def test_a_payment_that_nobody_foresaw_does_not_stop_the_others(cashier: Cashier
     assert cashier.states(plain) == {"payment create": "delivered"}
 
 
+def test_a_refused_payment_stays_a_problem_when_its_journal_entry_is_delivered(cashier: Cashier):
+    [invoice] = cashier.invoices(1)
+    payment_id = cashier.take(invoice, processing_fee="3.20")
+    lose_answers(cashier, entity="journalentry", kind="reset")
+    cashier.push(settled_after=timedelta(minutes=2))
+    pay_in_quickbooks(cashier, invoice)
+    cashier.bench.sync(cashier.company)
+    cashier.push(settled_after=timedelta(minutes=2))
+    assert cashier.states(payment_id) == {"payment create": "rejected", "adjustment create": "unknown"}
+
+    cashier.push()
+
+    assert cashier.states(payment_id) == {"payment create": "rejected", "adjustment create": "delivered"}
+    assert cashier.problems() == [cashier.delivery(payment_id)["code"]]
+
+
 def test_one_that_quickbooks_does_not_answer_about_does_not_stop_the_others(cashier: Cashier):
     first, second = cashier.invoices(2)
     troubled = cashier.take(first, processing_fee="3.20")

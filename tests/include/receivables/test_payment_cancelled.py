@@ -292,6 +292,65 @@ def test_a_former_payment_that_has_money_again_in_quickbooks_is_a_problem(cashie
     assert cashier.problems() == ["edited_in_quickbooks"]
 
 
+def test_one_of_several_former_payments_that_is_as_it_should_be_does_not_speak_for_the_other(
+    cashier: Cashier,
+):
+    payment_id = delivered(cashier)
+    first = cashier.delivery(payment_id)["qbo_id"]
+    for step in (cashier.cancel, lambda key: take_up(cashier, key), cashier.cancel):
+        step(payment_id)
+        settle(cashier)
+    revive(cashier, payment_id, cashier.delivery(payment_id)["qbo_id"])
+    cashier.books.change("Payment", first, PaymentRefNum="cheque 7")
+    cashier.bench.sync(cashier.company)
+    assert cashier.problems() == ["revived_in_quickbooks"]
+    cashier.books.delete("Payment", cashier.delivery(payment_id)["qbo_id"])
+    cashier.bench.sync(cashier.company)
+    assert cashier.problems() == []
+
+
+@pytest.mark.parametrize("how", ["by Peakflo", "by hand"])
+def test_a_former_payment_that_has_money_again_stays_a_problem_when_the_latest_is_undone(
+    cashier: Cashier, how: str
+):
+    payment_id = delivered(cashier, amount="40")
+    first = cashier.delivery(payment_id)["qbo_id"]
+    cashier.cancel(payment_id)
+    settle(cashier)
+    take_up(cashier, payment_id)
+    settle(cashier)
+    if how == "by hand":
+        cashier.books.void("Payment", cashier.delivery(payment_id)["qbo_id"])
+    revive(cashier, payment_id, first, "40")
+    cashier.cancel(payment_id)
+    settle(cashier)
+    assert [record["Id"] for record in alive(cashier, payment_id)] == [first]
+    assert cashier.problems() == ["revived_in_quickbooks"]
+    cashier.books.void("Payment", first)
+    settle(cashier)
+    assert cashier.problems() == []
+
+
+def test_a_journal_entry_deleted_by_hand_is_told_when_its_payment_is_undone_and_sent_anew(cashier: Cashier):
+    payment_id = delivered(cashier, processing_fee="2")
+    cashier.cancel(payment_id)
+    lose_answer(cashier, "reset")
+    cashier.push(settled_after=timedelta(minutes=2))
+    assert cashier.states(payment_id)["payment void"] == "unknown"
+    cashier.books.delete("JournalEntry", cashier.delivery(payment_id, "adjustment")["qbo_id"])
+    cashier.bench.sync(cashier.company)
+    take_up(cashier, payment_id)
+    settle(cashier)
+    assert len(alive(cashier, payment_id)) == 1
+    assert cashier.problems() == ["entry_deleted_in_quickbooks"]
+
+    retry(cashier, payment_id, "adjustment")
+    settle(cashier)
+
+    assert len(alive(cashier, payment_id, "JournalEntry")) == 1
+    assert cashier.problems() == []
+
+
 def trial_balance(cashier: Cashier) -> dict[str, tuple[str, str]]:
     """Return what every account holds that holds anything."""
     trial = cashier.bench.sandbox.truth(cashier.company.realm_id)["trial_balance"]
