@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from include.errors import ChangesExpiredError
 from include.quickbooks import query
 from include.quickbooks.entities import CAPTURED, PAYMENT, SYNCED
-from include.receivables import problems, webhook_events
+from include.receivables import outbox, problems, webhook_events
 from include.receivables.locks import realm_transaction
 from include.receivables.merging import MERGES, merge_pending
 from include.receivables.pages import read_pages
@@ -60,6 +60,7 @@ def sync_company(
     read_changes(db, quickbooks, run, cursor - OVERLAP, accept_deletions=accept_deletions)
     fetch_missing(db, quickbooks, run)
     fetch_outdated(db, quickbooks, run)
+    outbox.compare_taken_back(db, run.company)
     merge_all(db, run)
     finish(db, run)
     problems.resolve_failures(db, run.company)

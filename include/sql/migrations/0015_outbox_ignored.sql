@@ -143,3 +143,23 @@ when (
     and (new.state in ('queued', 'held', 'rejected') or (old.state = 'ignored' and new.state = 'delivered'))
 )
 execute function outbox.follow_delivery();
+
+-- An undoing that was in the air when its payment was taken up again is not tried once more.
+drop trigger follow_undone on outbox.delivery;
+
+create trigger follow_undone
+after update of state on outbox.delivery
+for each row
+when (
+    old.state is distinct from new.state
+    and new.operation = 'void'
+    and (
+        new.state in ('delivered', 'rejected')
+        or (new.state in ('queued', 'held') and old.state in ('sending', 'unknown'))
+        or (new.state = 'withdrawn' and new.code = 'gone')
+    )
+)
+execute function outbox.follow_delivery();
+
+-- Undoings that were taken back, and whose records are to be compared anew.
+create index on outbox.delivery (company_id) where code = 'taken_back';

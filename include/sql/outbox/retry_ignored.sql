@@ -28,7 +28,26 @@ reopened as (
         and problem.state = 'ignored'
 ),
 
-queued as (
+-- The journal entry that waited for its payment.
+resumed as (
+    update outbox.delivery as entry
+    set
+        state = 'queued',
+        code = null,
+        reason = null
+    from kept
+    where
+        kept.leg = 'payment'
+        and entry.company_id = kept.company_id
+        and entry.payment_id = kept.payment_id
+        and entry.leg = 'adjustment'
+        and entry.operation = 'create'
+        and entry.state = 'withdrawn'
+        and entry.code = 'payment_ignored'
+        and entry.payload is not null
+),
+
+compared as (
     insert into staging.unmerged (realm_id, entity, qbo_id)
     select
         realm_id,

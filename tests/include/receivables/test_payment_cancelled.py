@@ -172,6 +172,50 @@ def test_what_was_done_to_a_payment_by_hand_is_told_however_often_it_is_cancelle
     assert sorted(cashier.problems()) == ["edited_in_quickbooks", "entry_deleted_in_quickbooks"]
 
 
+def test_a_journal_entry_edited_while_it_was_being_undone_is_told_once_the_payment_is_taken_up_again(
+    cashier: Cashier,
+):
+    payment_id = delivered(cashier, processing_fee="2")
+    entry_id = cashier.delivery(payment_id, "adjustment")["qbo_id"]
+    cashier.cancel(payment_id)
+    cashier.bench.sandbox.add_fault(
+        "reset", realm=cashier.company.realm_id, path="journalentry", method="POST", count=1
+    )
+    cashier.push(settled_after=timedelta(minutes=2))
+    assert cashier.states(payment_id)["adjustment void"] == "unknown"
+    lines = [{**line, "Amount": "4"} for line in cashier.books.read("JournalEntry", entry_id)["Line"]]
+    cashier.books.change("JournalEntry", entry_id, Line=lines)
+    # Read while the undoing is in the air: what differs may be its doing.
+    cashier.bench.sync(cashier.company)
+    take_up(cashier, payment_id)
+    settle(cashier)
+    settle(cashier)
+    assert cashier.problems() == ["entry_edited_in_quickbooks"]
+
+
+@pytest.mark.parametrize("is_revived", [True, False])
+def test_a_journal_entry_that_waits_is_let_go_of_with_its_payment_and_goes_with_it(
+    cashier: Cashier, is_revived: bool
+):
+    payment_id = delivered(cashier, processing_fee="2")
+    qbo_id = cashier.delivery(payment_id)["qbo_id"]
+    cashier.books.delete("JournalEntry", cashier.delivery(payment_id, "adjustment")["qbo_id"])
+    undo(cashier, payment_id, "void")
+    retry(cashier, payment_id, "adjustment")
+    deliveries.ignore(cashier.bench.db, cashier.company, cashier.delivery(payment_id)["delivery_id"])
+    settle(cashier)
+    assert cashier.states(payment_id) == {"payment create": "ignored", "adjustment create": "withdrawn"}
+
+    if is_revived:
+        revive(cashier, payment_id, qbo_id)
+    retry(cashier, payment_id)
+    settle(cashier)
+
+    assert cashier.states(payment_id) == {"payment create": "delivered", "adjustment create": "delivered"}
+    assert (len(alive(cashier, payment_id)), len(alive(cashier, payment_id, "JournalEntry"))) == (1, 1)
+    assert cashier.problems() == []
+
+
 def test_there_is_nothing_to_ignore_about_a_payment_that_peakflo_took_back(cashier: Cashier):
     payment_id = delivered(cashier)
     cashier.cancel(payment_id)
