@@ -9,14 +9,19 @@ with taken_back as (
 
 insert into staging.unmerged (realm_id, entity, qbo_id)
 select
-    created.realm_id,
-    case created.leg when 'payment' then 'payment' else 'journal_entry' end as entity,
-    created.qbo_id
+    staged.realm_id,
+    staged.entity,
+    staged.qbo_id
 from outbox.delivery as created
 inner join taken_back
     on
         created.company_id = taken_back.company_id
         and created.payment_id = taken_back.payment_id
         and created.leg = taken_back.leg
-where created.operation = 'create' and created.state = 'delivered' and created.qbo_id is not null
+inner join staging.record as staged
+    on
+        created.realm_id = staged.realm_id
+        and created.qbo_id = staged.qbo_id
+        and staged.entity = case created.leg when 'payment' then 'payment' else 'journal_entry' end
+where created.operation = 'create' and created.state = 'delivered'
 on conflict do nothing;
