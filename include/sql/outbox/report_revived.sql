@@ -1,4 +1,4 @@
--- Report payments that Peakflo undid, or that were undone and sent anew, and that have money again in QuickBooks.
+-- Report payments that were cancelled and undone, or undone and sent anew, and that have money again in QuickBooks.
 -- All records of a payment count, whichever of them came.
 with met as (
     select payment_id
@@ -27,7 +27,7 @@ undone as (
             and created.payment_id = undoing.payment_id
             and created.leg = undoing.leg
             and undoing.operation = 'void'
-            and undoing.state = 'delivered'
+            and (undoing.state = 'delivered' or (undoing.state = 'withdrawn' and undoing.code = 'gone'))
     where
         created.realm_id = %(realm_id)s
         and created.leg = 'payment'

@@ -304,6 +304,22 @@ def test_a_voided_payment_that_has_money_again_in_quickbooks_is_a_problem_until_
     assert cashier.problems() == []
 
 
+def test_a_payment_voided_by_hand_and_cancelled_that_has_money_again_is_a_problem_until_it_has_none(
+    cashier: Cashier,
+):
+    payment_id = delivered(cashier)
+    qbo_id = cashier.delivery(payment_id)["qbo_id"]
+    undo(cashier, payment_id, "void")
+    cashier.cancel(payment_id)
+    settle(cashier)
+    assert cashier.problems() == []
+    revive(cashier, payment_id, qbo_id)
+    assert cashier.problems() == ["revived_in_quickbooks"]
+    cashier.books.void("Payment", qbo_id)
+    cashier.bench.sync(cashier.company)
+    assert cashier.problems() == []
+
+
 def test_a_voided_payment_that_has_money_again_in_quickbooks_is_not_sent_anew_when_it_is_taken_up(
     cashier: Cashier,
 ):
