@@ -80,7 +80,9 @@ def retry(db: Connection, company: Company, delivery_id: int) -> None:
     with db.transaction():
         db.execute(load("outbox/lock_payment_of"), keys)
         [is_sent_anew] = db.execute(load("outbox/retry_gone"), keys).fetchone() or (False,)
-        if not is_sent_anew and db.execute(load("outbox/retry_ignored"), keys).fetchone() is None:
+        if is_sent_anew:
+            db.execute(load("outbox/withdraw_entry"), keys)
+        elif db.execute(load("outbox/retry_ignored"), keys).fetchone() is None:
             _decide(db, company, delivery_id, "outbox/retry", "retried")
 
 

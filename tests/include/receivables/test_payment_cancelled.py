@@ -216,6 +216,19 @@ def test_a_journal_entry_that_waits_is_let_go_of_with_its_payment_and_goes_with_
     assert cashier.problems() == []
 
 
+def test_a_journal_entry_that_waits_goes_with_its_payment_when_that_is_sent_anew(cashier: Cashier):
+    payment_id = delivered(cashier, processing_fee="2")
+    cashier.books.delete("JournalEntry", cashier.delivery(payment_id, "adjustment")["qbo_id"])
+    undo(cashier, payment_id, "delete")
+    retry(cashier, payment_id, "adjustment")
+    retry(cashier, payment_id)
+    assert cashier.states(payment_id) == {"payment create": "queued", "adjustment create": "withdrawn"}
+    settle(cashier)
+    assert cashier.states(payment_id) == {"payment create": "delivered", "adjustment create": "delivered"}
+    assert (len(alive(cashier, payment_id)), len(alive(cashier, payment_id, "JournalEntry"))) == (1, 1)
+    assert cashier.problems() == []
+
+
 def test_there_is_nothing_to_ignore_about_a_payment_that_peakflo_took_back(cashier: Cashier):
     payment_id = delivered(cashier)
     cashier.cancel(payment_id)
