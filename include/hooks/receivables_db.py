@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from include.hooks.connection_lookup import ConnectionLookup
+from include.receivables.keepalives import KEEPALIVES
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection as AirflowConnection
     from psycopg import Connection
 
-# A server that is gone without a word is noticed within about a minute, one that cannot be reached sooner. What the
-# connection's extra says goes first.
-TIMEOUTS: dict[str, Any] = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-}
+# What the connection's extra says goes first.
+TIMEOUTS: dict[str, Any] = {"connect_timeout": 10, **KEEPALIVES}
 
 
 class ReceivablesDbHook(ConnectionLookup, PostgresHook):

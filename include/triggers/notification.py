@@ -22,8 +22,6 @@ OUTBOX_DELIVERY = "outbox_delivery"
 WEBHOOK_EVENT = "webhook_event"
 
 RECONNECT_SECONDS = 5.0
-# Nothing is sent while nothing happens: without these, a connection that a firewall dropped is never noticed.
-KEEPALIVES: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
 class NotificationTrigger(BaseEventTrigger):
@@ -78,6 +76,8 @@ class NotificationTrigger(BaseEventTrigger):
 
     async def _connect(self) -> AsyncConnection:
         import psycopg  # noqa: PLC0415 - see above
+
+        from include.receivables.keepalives import KEEPALIVES  # noqa: PLC0415 - see above
 
         connection = await BaseHook.aget_connection(self.postgres_conn_id)
         tls = {key: value for key, value in connection.extra_dejson.items() if key.startswith("ssl")}
