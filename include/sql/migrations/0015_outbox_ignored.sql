@@ -79,6 +79,14 @@ begin
 end
 $$;
 
+-- Tell whether a staged payment that was undone, in a version that may not be known, has money again.
+create function outbox.has_money_again(
+    deleted_at timestamptz, payload jsonb, sync_token integer, undone_sync_token integer
+) returns boolean
+language sql immutable parallel safe as $$
+    select deleted_at is null and not outbox.is_voided(payload) and sync_token > coalesce(undone_sync_token, -1)
+$$;
+
 -- Tell whether QuickBooks, as it was last read, has money again in a record that stood for a payment once.
 create function outbox.has_revived_former(said_company text, said_payment uuid) returns boolean
 language sql stable as $$
@@ -93,9 +101,9 @@ language sql stable as $$
                 delivery.company_id = said_company
                 and delivery.payment_id = said_payment
                 and former.leg = 'payment'
-                and staged.deleted_at is null
-                and not outbox.is_voided(staged.payload)
-                and staged.sync_token > coalesce(former.undone_sync_token, -1)
+                and outbox.has_money_again(
+                    staged.deleted_at, staged.payload, staged.sync_token, former.undone_sync_token
+                )
         )
 $$;
 

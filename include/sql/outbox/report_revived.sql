@@ -51,10 +51,9 @@ seen as (
     select
         undone.payment_id,
         min(undone.qbo_id) filter (
-            where
-            staged.deleted_at is null
-            and not outbox.is_voided(staged.payload)
-            and staged.sync_token > coalesce(undone.undone_sync_token, -1)
+            where outbox.has_money_again(
+                staged.deleted_at, staged.payload, staged.sync_token, undone.undone_sync_token
+            )
         ) as revived_id
     from undone
     inner join staging.payment as staged on staged.realm_id = %(realm_id)s and undone.qbo_id = staged.qbo_id
