@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from include.sandbox import api, connections, faults, replays
-from include.sandbox.injection import AFTERWARDS, Call, Rule
+from include.sandbox.injection import AFTERWARDS, CARRIED_OUT, Call, Rule
 from include.sandbox.json_text import decode, encode
 from include.sandbox.oauth import AccessDeniedError
 from include.sandbox.xml_text import to_xml
@@ -62,15 +62,15 @@ class _Exchange:
         self._began_at = began_at
         self._settings = sandbox.settings.of(realm_id)
         self._json = b""
+        self._rule: Rule | None = None
 
     async def response(self) -> Response:
-        rule = self._sandbox.injector.pick(
-            Call(
-                self._realm_id, self._request.path.lower(), api.entity_of(self._request), self._request.method
-            )
+        call = Call(
+            self._realm_id, self._request.path.lower(), api.entity_of(self._request), self._request.method
         )
+        rule = self._rule = self._sandbox.injector.pick(call)
         await asyncio.sleep(self._settings.latency_ms / 1000 + _delay(rule))
-        if rule is None or rule.kind in (*AFTERWARDS, "slow"):
+        if rule is None or rule.kind in CARRIED_OUT:
             answered = self._answered()
         else:
             answered = await self._injected(rule)
@@ -152,6 +152,8 @@ class _Exchange:
     def _fresh(self, company: Company) -> Response:
         try:
             result = api.answer(company, self._request)
+            if self._rule is not None and self._rule.kind == "refused_afterwards":
+                raise self._rule.refusal()
         except faults.Fault as fault:
             return self._refused(fault)
         if result.is_read is not None:

@@ -111,11 +111,11 @@ def _read(company: Company, segment: str, record_id: str) -> Result:
     entity = by_path(segment)
     books = company.books
     if entity.kind == "single":
-        json = next(books.all(entity.name)).json
+        json = books.serving.records([next(books.all(entity.name))])[0]
     elif entity.name == "TaxCode" and record_id in pseudo_codes(books):
         json = pseudo_codes(books)[record_id]
     else:
-        json = books.get(entity.name, record_id).json
+        json = books.serving.records([books.get(entity.name, record_id)])[0]
     return Result(f"read:{entity.name}", b'"%s":%s' % (entity.name.encode(), json), is_read=True)
 
 
@@ -129,7 +129,7 @@ def _write(company: Company, segment: str, request: Request) -> Result:
         operation = "void"
     asked = operation if operation in ("delete", "void") else None
     written = writes.write(company.books, entity, _json(request.body), asked, include=include)
-    return Result(f"write:{entity.name}", b'"%s":%s' % (entity.name.encode(), written.json), is_read=False)
+    return Result(f"write:{entity.name}", writes.answer_of(company.books, written), is_read=False)
 
 
 def _json(body: bytes) -> Any:

@@ -65,4 +65,4 @@ def _write(company: Company, item: dict[str, Any]) -> bytes:
     asked = operation if operation in ("delete", "void") else None
     written = writes.write(company.books, ENTITIES[names[0]], item[names[0]], asked)
     company.calls.succeeded(is_read=False)
-    return b'"%s":%s' % (written.entity.encode(), written.json)
+    return writes.answer_of(company.books, written)

@@ -15,6 +15,7 @@ from include.sandbox.index import Index
 from include.sandbox.json_text import decode, encode
 from include.sandbox.ledger import Ledger
 from include.sandbox.links import Links
+from include.sandbox.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +43,7 @@ class Record:
 
     :param number: the Id as a number, by which QuickBooks compares; TaxCode has Ids that are words.
     :param updated: LastUpdatedTime in seconds since the epoch.
-    :param json: the record as it is served; everything else is read from it.
+    :param json: the record as it is; everything else is read from it.
     """
 
     entity: str
@@ -112,6 +113,7 @@ class Books:
         self.ledger = Ledger()
         self.links = Links()
         self.index = Index()
+        self.serving = Serving()
         self.dirty: set[tuple[str, str]] = set()
         self._changes: list[Change] = []
         self.now = 0
@@ -205,7 +207,9 @@ class Books:
     def revise(self, record: Record, fields: dict[str, Any]) -> Record:
         """Enter a new version: SyncToken and LastUpdatedTime move."""
         self.note(record.entity, record.id, "Update")
-        return self._store(replace(record, sync_token=record.sync_token + 1, updated=self.now), fields)
+        falling = self.settings.falling_times
+        updated = record.updated - falling if falling else self.now
+        return self._store(replace(record, sync_token=record.sync_token + 1, updated=updated), fields)
 
     def touch(self, record: Record, changes: dict[str, Any]) -> Record:
         """

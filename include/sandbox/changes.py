@@ -38,7 +38,7 @@ def run(books: Books, names: str, changed_since: str) -> bytes:
     if not entities:
         raise faults.missing("entities")
     kept = _capped(books, [_changes(books, entity, since) for entity in entities])
-    parts = [_part(entity, changes) for entity, changes in zip(entities, kept, strict=True)]
+    parts = [_part(books, entity, changes) for entity, changes in zip(entities, kept, strict=True)]
     return b'[{"QueryResponse":[' + b",".join(parts) + b"]}]"
 
 
@@ -112,10 +112,13 @@ def _kept(changes: list[Change], cap: int, keeps: str) -> list[Change]:
     return sorted(chosen, key=lambda change: (change.is_deleted, change))
 
 
-def _part(entity: Entity, changes: list[Change]) -> bytes:
+def _part(books: Books, entity: Entity, changes: list[Change]) -> bytes:
     if not changes:
         return b"{}"
-    rows = b",".join(change.json for change in changes)
+    text = books.serving.text
+    rows = b",".join(
+        text(entity.name, str(change.number), change.json, tombstone=change.is_deleted) for change in changes
+    )
     tail = b"" if all(change.is_deleted for change in changes) else b'"startPosition":1,'
     tail += b'"maxResults":%d' % len(changes)
     if entity.counts_total or any(change.is_deleted for change in changes):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from urllib.parse import urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Json = dict[str, Any]
 
@@ -59,6 +63,11 @@ class WebhookFacts(TypedDict):
     is_idle: bool
 
 
+def _verbatim(value: Any) -> str:
+    """Return the JSON text of a value in base64, with half a surrogate pair as it stands."""
+    return base64.b64encode(value if isinstance(value, bytes) else json.dumps(value).encode()).decode()
+
+
 class ControlError(Exception):
     """
     The sandbox refused a control call.
@@ -102,7 +111,7 @@ class SandboxControl:
             return False
 
     def reset(self) -> None:
-        """Drop injected faults, hooks and settings, and set the clock right; companies stay."""
+        """Drop injected faults, oddities, hooks and settings, and set the clock right; companies stay."""
         self._call("POST", "reset")
 
     def create_company(
@@ -222,7 +231,7 @@ class SandboxControl:
 
         :param path: the beginning of the path below the company, or token.
         :param count: how often; without a limit when None.
-        :param more: seconds, probability, retry_after.
+        :param more: seconds, probability, retry_after, fault.
         """
         rule = {"kind": kind, "realm": realm, "path": path, "entity": entity, "method": method, **more}
         if count is not None:
@@ -237,6 +246,63 @@ class SandboxControl:
     def clear_faults(self) -> None:
         """Drop all rules."""
         self._call("DELETE", "faults")
+
+    def serve(
+        self,
+        realm_id: str,
+        entity: str,
+        record_id: str = "",
+        put: Json | None = None,
+        *,
+        drop: Sequence[str] = (),
+        raw: bytes | None = None,
+        times: int | None = None,
+        tombstone: bool = False,
+    ) -> None:
+        """
+        Answer a record otherwise than it is, wherever it is answered; the books stay as they are.
+
+        :param record_id: empty for every record of the entity.
+        :param put: values by the path of a property, such as ``MetaData.LastUpdatedTime`` or
+            ``Line.0.LinkedTxn``; bytes stand in the answer verbatim, half a surrogate pair may be in a text.
+        :param drop: the paths of properties that are left out.
+        :param raw: the whole record, verbatim.
+        :param times: in how many answers; in all of them when None.
+        :param tombstone: whether it is what is left of the record once it is deleted.
+        """
+        texts = {path: _verbatim(value) for path, value in (put or {}).items()}
+        odd: Json = {"put": texts, "drop": list(drop), "times": times, "tombstone": tombstone}
+        if raw is not None:
+            odd["raw"] = _verbatim(raw)
+        self._call("POST", f"companies/{realm_id}/oddities", {"entity": entity, "id": record_id, **odd})
+
+    def poison(
+        self,
+        realm_id: str,
+        entity: str,
+        record_id: str = "",
+        fault: Json | str = "unprintable",
+        *,
+        times: int | None = None,
+    ) -> None:
+        """
+        Let every answer that would hold a record be a fault; count(*) still counts it.
+
+        :param fault: a name in include.sandbox.given_faults, or code, message, detail, kind and status.
+        :param times: in how many answers; in all of them when None.
+        """
+        odd = {"entity": entity, "id": record_id, "fault": fault, "times": times}
+        self._call("POST", f"companies/{realm_id}/oddities", odd)
+
+    def oddities(self, realm_id: str) -> list[Json]:
+        """List which records are not answered as they are."""
+        odd: list[Json] = self._call("GET", f"companies/{realm_id}/oddities")
+        return odd
+
+    def serve_truth(self, realm_id: str, entity: str = "", record_id: str = "") -> None:
+        """Answer one record as it is again, or an entity, or everything."""
+        asked = urlencode({"entity": entity, "id": record_id})
+        self._call("DELETE", f"companies/{realm_id}/oddities?{asked}")
 
     def add_hook(
         self,

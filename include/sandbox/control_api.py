@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from include.sandbox import bulk_books, demo_books, faults, random_events, truth
 from include.sandbox.sandbox import UnknownCompanyError
+from include.sandbox.serving import Oddity
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -99,6 +100,7 @@ class ControlApi:
             Route(f"{realm}/calls", self.calls, methods=["GET", "DELETE"]),
             Route(f"{realm}/expire", self.expire, methods=["POST"]),
             Route(f"{realm}/revoke", self.revoke, methods=["POST"]),
+            Route(f"{realm}/oddities", self.oddities, methods=["GET", "POST", "DELETE"]),
             Route("/control/oauth/calls", self.oauth_calls, methods=["GET", "DELETE"]),
             Route("/control/clock", self.clock, methods=["GET", "POST"]),
             Route("/control/settings", self.settings, methods=["GET", "POST"]),
@@ -116,7 +118,7 @@ class ControlApi:
         return JSONResponse({"status": "ok"})
 
     async def reset(self, _request: Request) -> Response:
-        """Drop injected faults, hooks and settings, and set the clock right."""
+        """Drop injected faults, oddities, hooks and settings, and set the clock right."""
         self._sandbox.reset()
         return JSONResponse({})
 
@@ -192,6 +194,16 @@ class ControlApi:
         if request.method == "DELETE":
             company.calls.reset()
         return JSONResponse(company.calls.summary())
+
+    @_answers
+    async def oddities(self, request: Request) -> Response:
+        """Answer records oddly, tell which ones are, or answer them as they are again."""
+        serving = self._company(request).books.serving
+        if request.method == "DELETE":
+            serving.clear(request.query_params.get("entity", ""), request.query_params.get("id", ""))
+        if request.method == "POST":
+            serving.add(msgspec.json.decode(await request.body(), type=Oddity))
+        return Response(msgspec.json.encode(serving.oddities()), media_type="application/json")
 
     async def oauth_calls(self, request: Request) -> Response:
         """Tell or reset the counts of token requests, and of their refusals."""

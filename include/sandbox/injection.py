@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
+
+from include.sandbox.given_faults import Choice, fault_of
+
+if TYPE_CHECKING:
+    from include.sandbox.faults import Fault
 
 Kind = Literal[
     "500",
@@ -16,12 +21,14 @@ Kind = Literal[
     "timeout",
     "reset",
     "lost_answer",
+    "refused_afterwards",
     "malformed_json",
     "truncated",
     "slow",
 ]
-# What happens to an answer after the request was carried out; the others come before.
+# What happens to an answer after the request was carried out.
 AFTERWARDS = ("lost_answer", "malformed_json", "truncated")
+CARRIED_OUT = (*AFTERWARDS, "refused_afterwards", "slow")
 
 
 class Call(NamedTuple):
@@ -41,6 +48,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     :param seconds: how long a timeout hangs or a slow answer takes.
     :param count: how often the rule strikes.
     :param probability: how likely it strikes each time.
+    :param fault: what refused_afterwards answers to a request that it has carried out.
     """
 
     kind: Kind
@@ -52,6 +60,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     count: int | None = None
     probability: float = 1.0
     retry_after: int | None = None
+    fault: Choice = "internal"
     id: str = ""
     hits: int = 0
 
@@ -65,6 +74,10 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             and self.entity.lower() in ("", call.entity.lower())
             and self.method.upper() in ("", call.method)
         )
+
+    def refusal(self) -> Fault:
+        """Return the fault of refused_afterwards."""
+        return fault_of(self.fault)
 
 
 class Injector:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import zlib
 from collections import OrderedDict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,6 +53,7 @@ class ResultCache:
 
     def __init__(self) -> None:
         self._results: OrderedDict[tuple[Any, ...], tuple[int, list[Record]]] = OrderedDict()
+        self.answers = itertools.count()
 
     def get(self, key: tuple[Any, ...], version: int) -> list[Record] | None:
         """Return a result that is still true."""
@@ -79,7 +82,7 @@ def run(books: Books, cache: ResultCache, statement: str) -> QueryAnswer:
     records = _matching(books, cache, query, entity)
     if query.counts:
         return QueryAnswer(entity.name, encode({"totalCount": len(records) + len(_pseudo(books, query))}))
-    page = [record.json for record in records[query.start - 1 : query.start - 1 + query.limit]]
+    page = books.serving.records(records[query.start - 1 : query.start - 1 + query.limit])
     if query.start == 1:
         page = [*_pseudo(books, query), *page]
     return QueryAnswer(entity.name, _page_json(entity, page, query.start))
@@ -104,12 +107,29 @@ def _pseudo(books: Books, query: Query) -> list[bytes]:
 
 def _matching(books: Books, cache: ResultCache, query: Query, entity: Entity) -> list[Record]:
     table = books.tables[entity.name]
-    key = (entity.name, query.conditions, query.orders)
+    orders, shuffling = _orders(books, query)
+    key = (entity.name, query.conditions, query.orders, orders, shuffling)
     kept = cache.get(key, table.version)
-    if kept is None:
-        kept = _sorted(_filtered(books, query, entity), query.orders, entity)
+    if kept is None or shuffling == "shuffle_anew":
+        kept = _sorted(_filtered(books, query, entity), orders, entity)
+        if shuffling:
+            salt = next(cache.answers) if shuffling == "shuffle_anew" else query.conditions
+            kept.sort(key=lambda record: zlib.crc32(f"{salt} {record.id}".encode()))
         cache.put(key, table.version, kept)
     return kept
+
+
+def _orders(books: Books, query: Query) -> tuple[tuple[Order, ...], str]:
+    """Return the orders that are heeded, and in which way the rows are shuffled, if so."""
+    settings, orders = books.settings, query.orders
+    if settings.order_by_id != "honour":
+        kept = tuple(order for order in orders if order.property != "Id")
+        if kept != orders and settings.order_by_id == "refuse":
+            raise faults.invalid_query("property 'Id' is not sortable")
+        orders = kept
+    if settings.order_by == "honour" or not query.orders:
+        return orders, ""
+    return (), "" if settings.order_by == "ignore" else settings.order_by
 
 
 def _filtered(books: Books, query: Query, entity: Entity) -> list[Record]:

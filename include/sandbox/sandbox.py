@@ -127,6 +127,8 @@ class Sandbox:
         """Undo what tests have changed, except the books."""
         self.injector.clear()
         self.hooks.clear()
+        for company in self.companies.values():
+            company.books.serving.clear()
         self.webhooks.reset()
         self.set_clock(0)
         for realm_id in self.settings.clear():

@@ -34,6 +34,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     :param delete_linked: whether a transaction with payments may be deleted, which unlinks them.
     :param journal_versions: whether applying a payment makes a new version of the linked journal entry.
     :param subscription: an ended one refuses every write.
+    :param order_by_id: whether a query may be ordered by Id; else it is refused, or its order ignored.
+    :param order_by: what becomes of any other order: it is ignored, or rows come shuffled, the same way
+        for the same statement or in another way in each answer.
+    :param falling_times: how many seconds before the last version's LastUpdatedTime that of a new one lies.
     """
 
     throttle: Literal["on", "off"] = "on"
@@ -55,6 +59,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     delete_linked: Literal["unlink", "refuse"] = "unlink"
     journal_versions: bool = False
     subscription: Literal["active", "ended"] = "active"
+    order_by_id: Literal["honour", "refuse", "ignore"] = "honour"
+    order_by: Literal["honour", "ignore", "shuffle", "shuffle_anew"] = "honour"
+    falling_times: int = 0
 
 
 class SettingsBook:

@@ -65,7 +65,7 @@ class Written(NamedTuple):
     The result of a write.
 
     :param operation: create, update, delete or void.
-    :param json: the record as it is answered.
+    :param json: the record as it is now.
     """
 
     entity: str
@@ -103,6 +103,13 @@ def write(
         if isinstance(error, ValueError):
             raise faults.invalid_property() from error
         raise
+
+
+def answer_of(books: Books, written: Written) -> bytes:
+    """Return the JSON member of an answer that holds what was written."""
+    is_gone = written.operation == "delete"
+    json = books.serving.text(written.entity, written.id, written.json, tombstone=is_gone)
+    return b'"%s":%s' % (written.entity.encode(), json)
 
 
 def nulls_of(body: Body) -> set[str]:

@@ -255,6 +255,34 @@ def test_a_lost_answer_has_been_applied_and_can_be_had_again(api: Any) -> None:
     assert api.query("SELECT count(*) FROM Customer") == {"totalCount": 1}
 
 
+@pytest.mark.parametrize(("remembers", "booked"), [(False, 2), (True, 1)])
+def test_a_write_is_carried_out_and_refused_all_the_same(api: Any, *, remembers: bool, booked: int) -> None:
+    customer = api.write("Customer", {"DisplayName": "Ada"})["Id"]
+    payment = {"CustomerRef": {"value": customer}, "TotalAmt": 100}
+    api.control.change_settings(api.realm_id, requestid_remembers_faults=remembers)
+    api.control.add_fault("refused_afterwards", realm=api.realm_id, entity="Payment", count=1)
+    refusal = api.refusal("Payment", payment, requestid="r-1")
+    assert (refusal["code"], refusal["Detail"][-8:]) == ("6000", "(-30003)")
+    assert api.query("SELECT count(*) FROM Payment") == {"totalCount": 1}
+    again = api.call("POST", "payment", json=payment, params={"requestid": "r-1"})
+    assert again.status_code == (400 if remembers else 200)
+    assert api.query("SELECT count(*) FROM Payment") == {"totalCount": booked}
+
+
+def test_the_words_of_such_a_refusal_can_be_chosen(api: Any) -> None:
+    words = {
+        "code": "610",
+        "message": "Object Not Found",
+        "detail": "d",
+        "kind": "SystemFault",
+        "status": 500,
+    }
+    api.control.add_fault("refused_afterwards", realm=api.realm_id, method="POST", fault=words)
+    answer = api.call("POST", "customer", json={"DisplayName": "Ada"})
+    assert (answer.status_code, answer.json()["Fault"]["type"]) == (500, "SystemFault")
+    assert api.query("SELECT count(*) FROM Customer") == {"totalCount": 1}
+
+
 def test_a_hanging_call_ends_without_an_answer(api: Any) -> None:
     api.control.add_fault("timeout", realm=api.realm_id, seconds=0.3, count=1)
     with pytest.raises(requests.Timeout):

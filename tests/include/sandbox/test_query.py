@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from include.sandbox import query
+from include.sandbox.clock import record_time
 from include.sandbox.faults import Fault
 from include.sandbox.json_text import decode
 from include.sandbox.scribe import Scribe
@@ -53,6 +55,53 @@ def test_invoices_have_a_total_count_of_the_rows_returned(ask: Asking, invoices:
     answer = ask("SELECT * FROM Invoice STARTPOSITION 11 MAXRESULTS 5")
     assert (answer["startPosition"], answer["maxResults"], answer["totalCount"]) == (11, 2, 2)
     assert ask("SELECT count(*) FROM Invoice WHERE Balance > '0'") == {"totalCount": len(invoices)}
+
+
+BY_ID = "SELECT * FROM Invoice ORDERBY Id"
+BY_TIME = "SELECT * FROM Invoice ORDERBY MetaData.CreateTime"
+
+
+def test_id_is_not_sortable_or_without_effect(ask: Asking, state: Sandbox, invoices: list[str]) -> None:
+    assert ask.ids(BY_ID) == invoices
+    state.change_settings({"order_by_id": "refuse"}, ask.books.realm_id)
+    with pytest.raises(Fault, match=r"4001 .*property 'Id' is not sortable"):
+        ask(BY_ID)
+    assert ask.ids(BY_TIME) == invoices
+    assert len(ask.ids("SELECT * FROM Invoice WHERE Id > '0'")) == 12
+    state.change_settings({"order_by_id": "ignore"}, ask.books.realm_id)
+    assert ask.ids(BY_ID) == ask.ids("SELECT * FROM Invoice") != invoices
+    assert ask.ids(f"{BY_TIME}, Id") == invoices
+
+
+@pytest.mark.parametrize(
+    ("order_by", "is_stable"), [("ignore", True), ("shuffle", True), ("shuffle_anew", False)]
+)
+def test_no_order_is_heeded(
+    ask: Asking, state: Sandbox, invoices: list[str], order_by: str, *, is_stable: bool
+) -> None:
+    state.change_settings({"order_by": order_by}, ask.books.realm_id)
+    first = ask.ids(BY_TIME)
+    assert first != invoices
+    assert sorted(first, key=int) == invoices
+    assert (ask.ids(BY_TIME) == first) is is_stable
+    page = f"{BY_TIME} STARTPOSITION {{}} MAXRESULTS 4"
+    paged = [record_id for start in (1, 5, 9) for record_id in ask.ids(page.format(start))]
+    assert (paged == first) is is_stable
+    default = ask.ids("SELECT * FROM Invoice")
+    assert (default == first) is (order_by == "ignore")
+
+
+def test_times_fall_while_versions_rise(
+    ask: Asking, scribe: Scribe, state: Sandbox, invoices: list[str]
+) -> None:
+    before = scribe.books.get("Invoice", invoices[0])
+    state.change_settings({"falling_times": 5}, ask.books.realm_id)
+    scribe.pay("1", "100", ("Invoice", invoices[0], Decimal(100)))
+    after = scribe.books.get("Invoice", invoices[0])
+    assert (after.sync_token, after.updated) == (before.sync_token + 1, before.updated - 5)
+    assert ask.ids(
+        f"SELECT * FROM Invoice WHERE MetaData.LastUpdatedTime < '{record_time(before.updated)}'"
+    ) == [invoices[0]]
 
 
 @pytest.mark.parametrize("entity", ["Account", "Customer", "Item", "PaymentMethod", "Term"])
