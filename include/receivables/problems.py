@@ -16,11 +16,12 @@ from include.errors import (
 from include.sql import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from psycopg import Connection
 
+    from include.quickbooks.records import Odd
     from include.receivables.companies import Company
 
 # The first class that fits tells the cure and who has to act.
@@ -64,6 +65,18 @@ def report_record(
     )
 
 
+def report_unreadable(db: Connection, company: Company, odd: Odd) -> None:
+    """Report a record of which QuickBooks' answer cannot be read."""
+    report_record(
+        db,
+        company,
+        odd.entity.table,
+        odd.qbo_id,
+        "unreadable",
+        f"QuickBooks' {odd.entity.name} {odd.qbo_id} cannot be read: {odd.reason}.",
+    )
+
+
 def report_failure(db: Connection, company: Company, error: BaseException) -> datetime:
     """
     Report why a company could not be synced.
@@ -97,6 +110,13 @@ def resolve_failures(db: Connection, company: Company) -> None:
     db.execute(
         load("sync/resolve_problems"), keys | {"direction": "connection", "entity": "", "qbo_ids": None}
     )
+
+
+def resolve_unreadable(db: Connection, company: Company, entity: str, qbo_ids: Collection[str]) -> None:
+    """Close the problems of records that could not be read, once they were read or are gone."""
+    if qbo_ids:
+        keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
+        db.execute(load("sync/resolve_unreadable"), keys | {"qbo_ids": list(qbo_ids)})
 
 
 def resolve_merged(db: Connection, company: Company) -> None:

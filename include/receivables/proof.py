@@ -55,8 +55,8 @@ def counts_agree(db: Connection, quickbooks: QuickBooksClient, run: Run, entity:
 
 def stage_seen(db: Connection, run: Run, page: Page) -> None:
     """Stage a page and note which records it held, inside the caller's transaction."""
-    stage_records(db, run, page.entity, page.records, read_at=page.server_time)
-    seen = _keys(run, page.entity) | {"qbo_ids": [record.qbo_id for record in page.records]}
+    stage_records(db, run, page)
+    seen = _keys(run, page.entity) | {"qbo_ids": page.ids}
     db.execute(load("staging/note_seen"), seen)
 
 

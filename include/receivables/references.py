@@ -66,9 +66,9 @@ def read_by_ids(
         asked = qbo_ids[first : first + IDS_PER_CALL]
         page = quickbooks.by_ids(entity, asked)
         run.counts[entity.table].calls += 1
-        gone = set(asked) - {record.qbo_id for record in page.records}
+        gone = set(asked) - set(page.ids)
         with realm_transaction(db, run.company.realm_id):
-            stage_records(db, run, entity, page.records, read_at=page.server_time)
+            stage_records(db, run, page)
             mark_deleted(db, run, entity, dict.fromkeys(gone, page.server_time), read_at=page.server_time)
         if gone:
             logger.info("QuickBooks does not have %s %s any more.", entity.name, ", ".join(sorted(gone)))

@@ -259,11 +259,11 @@ class ReminderReader:
             self.reads.note_failure(asked.entity, asked.qbo_ids, error)
             return
         self._stage_page(db, page)
-        gone = sorted(set(asked.qbo_ids) - {record.qbo_id for record in page.records})
+        gone = sorted(set(asked.qbo_ids) - set(page.ids))
         self._stage_gone(db, page, gone)
 
     def _stage_page(self, db: Connection, page: Page) -> None:
-        stage_records(db, self._run, page.entity, page.records, read_at=page.server_time)
+        stage_records(db, self._run, page)
         self.reads.note(page.entity, (record.qbo_id for record in page.records), page.server_time)
 
     def _stage_gone(self, db: Connection, page: Page, gone: list[str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from include.errors import DeletionBrakeError
+from include.quickbooks.records import Odd
 from include.receivables import problems
 from include.receivables.locks import realm_transaction
 from include.receivables.portions import without_bad_ones
@@ -45,7 +46,7 @@ class _Hashed:
 def stage_page(db: Connection, run: Run, page: Page) -> None:
     """Stage one page of records in a transaction of its own."""
     with realm_transaction(db, run.company.realm_id):
-        stage_records(db, run, page.entity, page.records, read_at=page.server_time)
+        stage_records(db, run, page)
 
 
 def stage_changes(
@@ -66,42 +67,43 @@ def stage_changes(
     with realm_transaction(db, run.company.realm_id):
         stage_tombstones(db, run, changes, entities, accept_deletions=accept_deletions)
         for entity in entities:
-            alive = [record for record in changes.records[entity.name] if not record.is_deleted]
-            stage_records(db, run, entity, alive, read_at=changes.server_time)
+            stage_records(db, run, changes.alive(entity))
         if moves_cursor:
             advance_cursor(db, run, entities, changes.server_time)
 
 
-def stage_records(
-    db: Connection, run: Run, entity: Entity, records: Sequence[Record], *, read_at: datetime
-) -> None:
+def stage_records(db: Connection, run: Run, page: Page) -> None:
     """
     Stage records of one entity, inside the caller's transaction; only those that differ are sent.
 
-    A record whose text Postgres cannot hold becomes a problem and does not stop the others.
-
-    :param read_at: QuickBooks' time of the answer that brought them.
+    One that cannot be read, or whose text Postgres cannot hold, becomes a problem and does not stop the others.
     """
+    entity = page.entity
     with run.timing(entity.table) as counts:
-        counts.read += len(records)
-        hashed = [_Hashed(record) for record in _newest(records)]
+        counts.read += len(page.records) + len(page.odd)
+        hashed = [_Hashed(record) for record in _newest(page.records)]
         new, changed = _select_different(db, run, entity, hashed)
         counts.changed += len(new) + len(changed)
+        odd = list(page.odd)
 
         def refuse(version: _Hashed, error: psycopg.Error) -> None:
             reason = error.diag.message_primary or error
-            problems.report_record(
-                db,
-                run.company,
-                entity.table,
-                version.record.qbo_id,
-                "unreadable",
-                f"QuickBooks' {entity.name} {version.record.qbo_id} (version {version.record.sync_token}) cannot be "
-                f"stored: {reason}.",
-            )
+            odd.append(Odd(entity, version.record.qbo_id, f"it cannot be stored: {reason}"))
 
-        without_bad_ones(db, new, partial(_insert, db, run, entity, read_at), refuse)
-        without_bad_ones(db, changed, partial(_replace, db, run, entity, read_at), refuse)
+        without_bad_ones(db, new, partial(_insert, db, run, page), refuse)
+        without_bad_ones(db, changed, partial(_replace, db, run, page), refuse)
+        refused = {each.qbo_id for each in odd}
+        odd += _select_unordered(
+            db, run, entity, [version for version in changed if version.record.qbo_id not in refused]
+        )
+        problems.resolve_unreadable(
+            db,
+            run.company,
+            entity.table,
+            {version.record.qbo_id for version in hashed} - {each.qbo_id for each in odd},
+        )
+        for each in odd:
+            problems.report_unreadable(db, run.company, each)
 
 
 def stage_tombstones(
@@ -156,6 +158,7 @@ def mark_deleted(
             "read_at": read_at,
         }
         counts.changed += db.execute(load("staging/mark_deleted"), keys).rowcount
+        problems.resolve_unreadable(db, run.company, entity.table, deleted_at)
 
 
 def advance_cursor(db: Connection, run: Run, entities: Iterable[Entity], changed_since: datetime) -> None:
@@ -196,7 +199,7 @@ def _newest(records: Sequence[Record]) -> list[Record]:
     newest: dict[str, Record] = {}
     for record in records:
         known = newest.get(record.qbo_id)
-        if known is None or (record.updated_at, record.sync_token) > (known.updated_at, known.sync_token):
+        if known is None or (record.sync_token, record.updated_at) > (known.sync_token, known.updated_at):
             newest[record.qbo_id] = record
     return list(newest.values())
 
@@ -219,22 +222,22 @@ def _select_different(
     )
 
 
-def _insert(db: Connection, run: Run, entity: Entity, read_at: datetime, versions: Sequence[_Hashed]) -> None:
-    whole_second = read_at.replace(microsecond=0)
+def _insert(db: Connection, run: Run, page: Page, versions: Sequence[_Hashed]) -> None:
+    whole_second = page.server_time.replace(microsecond=0)
     with db.cursor() as cursor, cursor.copy(load("staging/insert_records")) as copy:
         for version in versions:
             record = version.record
             copy.write_row(
                 (
                     run.company.realm_id,
-                    entity.table,
+                    page.entity.table,
                     record.qbo_id,
                     record.sync_token,
                     # A time that lies in the future would outrank every later version.
                     min(record.updated_at, whole_second),
                     version.content_hash,
                     _text(record.payload),
-                    read_at,
+                    page.server_time,
                     run.run_id,
                 )
             )
@@ -247,15 +250,30 @@ def _text(payload: bytes) -> str:
         raise psycopg.DataError(f"its text is not UTF-8 ({error.reason})") from None
 
 
-def _replace(
-    db: Connection, run: Run, entity: Entity, read_at: datetime, versions: Sequence[_Hashed]
-) -> None:
+def _replace(db: Connection, run: Run, page: Page, versions: Sequence[_Hashed]) -> None:
     columns = {
-        "read_at": read_at,
+        "read_at": page.server_time,
         "qbo_ids": [version.record.qbo_id for version in versions],
         "sync_tokens": [version.record.sync_token for version in versions],
         "updated_ats": [version.record.updated_at for version in versions],
         "hashes": [version.content_hash for version in versions],
         "payloads": [version.record.payload for version in versions],
     }
-    db.execute(load("staging/replace_records"), _keys(run, entity) | columns)
+    db.execute(load("staging/replace_records"), _keys(run, page.entity) | columns)
+
+
+def _select_unordered(db: Connection, run: Run, entity: Entity, versions: Sequence[_Hashed]) -> list[Odd]:
+    """Tell of the records that say something else than what is staged, but not whether they are newer."""
+    unordered = [version for version in versions if not version.record.is_ordered]
+    if not unordered:
+        return []
+    keys = _keys(run, entity) | {
+        "qbo_ids": [version.record.qbo_id for version in unordered],
+        "hashes": [version.content_hash for version in unordered],
+        "payloads": [version.record.payload for version in unordered],
+    }
+    rows = db.execute(load("staging/select_unordered"), keys).fetchall()
+    return [
+        Odd(entity, qbo_id, "it has no time or SyncToken, so it cannot be told whether it is newer")
+        for (qbo_id,) in rows
+    ]

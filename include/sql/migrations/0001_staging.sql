@@ -156,3 +156,16 @@ create table staging.import_seen (
     qbo_id text not null,
     primary key (realm_id, entity, qbo_id)
 );
+
+-- The elements of a list in a record; none where QuickBooks has something else in its place, so that a statement about
+-- many records does not fail for one of them. What is merged is read strictly instead: there, such a record is refused.
+create function staging.items(list jsonb) returns setof jsonb
+language sql immutable parallel safe rows 4 as $$
+    select element.item
+    from jsonb_array_elements(case jsonb_typeof(list) when 'array' then list else '[]' end) as element (item)
+$$;
+
+-- An amount in a record; null where QuickBooks has something else in its place.
+create function staging.amount(value text) returns numeric
+language sql stable parallel safe
+return case when pg_input_is_valid(value, 'numeric') then value::numeric end;

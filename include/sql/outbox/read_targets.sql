@@ -108,7 +108,7 @@ select
         0
     ) + coalesce(
         (
-            select sum((line.item ->> 'Amount')::numeric)
+            select sum(staging.amount(line.item ->> 'Amount'))
             from outbox.delivery as created
             cross join lateral (
                 select created.qbo_id
@@ -126,8 +126,8 @@ select
             ) as undone
             inner join staging.payment as staged
                 on created.realm_id = staged.realm_id and undone.qbo_id = staged.qbo_id
-            cross join lateral jsonb_array_elements(staged.payload -> 'Line') as line (item)
-            cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') as linked (item)
+            cross join lateral staging.items(staged.payload -> 'Line') as line (item)
+            cross join lateral staging.items(line.item -> 'LinkedTxn') as linked (item)
             where
                 created.company_id = %(company_id)s
                 and created.payment_id in (

@@ -16,7 +16,7 @@ select exists(
         and unmerged.entity = 'invoice'
         and case
             when staged.deleted_at is null
-                then (staged.payload ->> 'TotalAmt')::numeric - (staged.payload ->> 'Balance')::numeric
+                then staging.amount(staged.payload ->> 'TotalAmt') - staging.amount(staged.payload ->> 'Balance')
             else 0
         end is distinct from coalesce(known.total_amount - known.amount_due, 0)
 ) as is_settled_otherwise;

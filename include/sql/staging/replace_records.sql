@@ -1,4 +1,5 @@
--- Replace staged records by the versions that came, where those are newer and say something else.
+-- Replace staged records by the versions that came, where those are newer and say something else. A version's counter
+-- outranks its time: clocks differ and are set back.
 -- A deleted record comes back only if it was read alive after its deletion was: changed since, or unchanged but so much
 -- later that no index of QuickBooks' still lags behind (it had been reported as gone by mistake).
 with given as materialized (
@@ -37,8 +38,8 @@ where
         (
             kept.deleted_at is null
             and kept.payload is distinct from given.payload
-            and (given.qbo_updated_at, given.sync_token, %(read_at)s::timestamptz)
-            > (kept.qbo_updated_at, kept.sync_token, kept.read_at)
+            and (given.sync_token, given.qbo_updated_at, %(read_at)s::timestamptz)
+            > (kept.sync_token, kept.qbo_updated_at, kept.read_at)
         )
         or (
             kept.deleted_at is not null

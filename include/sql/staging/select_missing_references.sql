@@ -1,4 +1,5 @@
--- List the records that waiting ones point at and that are not staged, to be read by Id before the merge.
+-- List the records that waiting ones point at and that are not staged, to be read by Id before the merge. Those that
+-- could not be read are asked for now and then by themselves.
 with waiting as (
     select
         staged.entity,
@@ -38,8 +39,8 @@ pointed_at as (
         case linked.item ->> 'TxnType' when 'Invoice' then 'invoice' when 'CreditMemo' then 'credit_memo' end as entity,
         linked.item ->> 'TxnId' as qbo_id
     from waiting
-    cross join lateral jsonb_array_elements(waiting.payload -> 'Line') as line (item)
-    cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') as linked (item)
+    cross join lateral staging.items(waiting.payload -> 'Line') as line (item)
+    cross join lateral staging.items(line.item -> 'LinkedTxn') as linked (item)
     where waiting.entity = 'payment'
 )
 
@@ -57,6 +58,18 @@ where
             staged.realm_id = %(realm_id)s
             and staged.entity = pointed_at.entity
             and staged.qbo_id = pointed_at.qbo_id
+    )
+    and not exists (
+        select 1
+        from sync.problem as problem
+        where
+            problem.company_id = %(company_id)s
+            and problem.realm_id = %(realm_id)s
+            and problem.direction = 'inbound'
+            and problem.entity = pointed_at.entity
+            and problem.qbo_id = pointed_at.qbo_id
+            and problem.code = 'unreadable'
+            and problem.state <> 'resolved'
     )
 group by pointed_at.entity
 order by pointed_at.entity;

@@ -1,10 +1,9 @@
 -- List the invoices and credit memos whose settled amount a waiting payment changed (settled, moved, voided or
--- deleted) although QuickBooks did not send them along, to be read by Id before the merge. One that was read before
--- the payment may be outdated although both are of the same second.
+-- deleted) although QuickBooks did not send them along, to be read by Id before the merge: all that were read before
+-- the payment, whatever their times say. A payment that cannot be merged changes nothing more.
 with waiting as (
     select
         staged.qbo_id,
-        staged.qbo_updated_at,
         staged.read_at,
         staged.deleted_at,
         staged.payload
@@ -15,6 +14,17 @@ with waiting as (
         unmerged.realm_id = %(realm_id)s
         and unmerged.entity = 'payment'
         and staged.payload ->> 'status' is distinct from 'Deleted'
+        and not exists (
+            select 1
+            from sync.problem as problem
+            where
+                problem.company_id = %(company_id)s
+                and problem.realm_id = %(realm_id)s
+                and problem.direction = 'inbound'
+                and problem.entity = 'payment'
+                and problem.qbo_id = staged.qbo_id
+                and problem.state <> 'resolved'
+        )
 ),
 
 link as (
@@ -22,10 +32,10 @@ link as (
         waiting.qbo_id as payment_qbo_id,
         linked.item ->> 'TxnId' as qbo_id,
         case linked.item ->> 'TxnType' when 'Invoice' then 'invoice' when 'CreditMemo' then 'credit_memo' end as entity,
-        sum((line.item ->> 'Amount')::numeric) as amount
+        sum(staging.amount(line.item ->> 'Amount')) as amount
     from waiting
-    cross join lateral jsonb_array_elements(waiting.payload -> 'Line') as line (item)
-    cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') as linked (item)
+    cross join lateral staging.items(waiting.payload -> 'Line') as line (item)
+    cross join lateral staging.items(line.item -> 'LinkedTxn') as linked (item)
     where waiting.deleted_at is null
     group by 1, 2, 3
 ),
@@ -70,7 +80,6 @@ inner join staging.record as staged
         and changed_link.qbo_id = staged.qbo_id
 where
     staged.deleted_at is null
-    and staged.qbo_updated_at <= waiting.qbo_updated_at
     and staged.read_at < waiting.read_at
 group by 1
 order by 1;

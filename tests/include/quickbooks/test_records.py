@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.quickbooks.entities import ACCOUNT, CUSTOMER, INVOICE, PAYMENT, SYNCED
-from include.quickbooks.records import MalformedAnswerError, parse_changes, parse_count, parse_page
+from include.quickbooks.records import OLDEST, MalformedAnswerError, parse_changes, parse_count, parse_page
 
 SERVER_TIME = datetime(2026, 11, 23, 16, 30, 15, 496000, tzinfo=UTC)
 TIME = "2026-11-23T08:30:15.496-08:00"
@@ -54,10 +54,107 @@ def test_another_entity_in_the_answer_is_not_taken_for_the_one_asked_for():
 @pytest.mark.parametrize(
     "header", ['"Id":"7"', '"Id":"7","SyncToken":null,"MetaData":null', '"Id":"7","MetaData":{}']
 )
-def test_a_record_without_version_or_time_has_the_lowest_version_and_the_time_of_the_answer(header):
+def test_a_record_without_version_or_time_has_the_lowest_version_and_the_oldest_time(header):
     (record,) = parse_page(page_of(f"{{{header}}}"), INVOICE).records
 
-    assert (record.sync_token, record.updated_at) == (0, SERVER_TIME)
+    assert (record.sync_token, record.updated_at, record.is_ordered) == (0, OLDEST, False)
+
+
+@pytest.mark.parametrize(
+    "meta_data",
+    [
+        '{"LastUpdatedTime":"0000-00-00T00:00:00-08:00"}',
+        '{"LastUpdatedTime":"0001-01-01T00:00:00+08:00"}',
+        '{"LastUpdatedTime":"9999-12-31T23:59:59-08:00"}',
+        '{"LastUpdatedTime":""}',
+        '{"LastUpdatedTime":1730024394085}',
+        "[]",
+        '"2026-11-23"',
+    ],
+)
+def test_a_time_that_is_none_is_the_oldest(meta_data):
+    page = parse_page(page_of(f'{{"Id":"7","SyncToken":"4","MetaData":{meta_data}}}', INVOICE_JSON), INVOICE)
+
+    assert [(record.qbo_id, record.sync_token) for record in page.records] == [("7", 4), ("130", 2)]
+    assert (page.records[0].updated_at, page.records[0].is_ordered, page.odd) == (OLDEST, False, [])
+
+
+def test_a_deletion_without_a_time_is_as_old_as_the_answer():
+    page = parse_page(page_of('{"Id":"7","status":"Deleted"}'), INVOICE)
+
+    assert [(record.updated_at, record.is_deleted) for record in page.records] == [(SERVER_TIME, True)]
+
+
+HALF = "\\ud83d"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (f"x{HALF}", r"x\ufffd"),
+        (rf"{HALF}{HALF}\ude00", rf"\ufffd{HALF}\ude00"),
+        (r"\udc00x", r"\ufffdx"),
+        (rf"\\ud83d {HALF}\u0041", r"\\ud83d \ufffd\u0041"),
+    ],
+)
+def test_half_a_surrogate_pair_is_replaced_and_nothing_else(text, kept):
+    row = '{{"Id":"7","SyncToken":"1","Balance":1.10,"PrivateNote":"{}"}}'
+
+    page = parse_page(page_of(row.format(text), INVOICE_JSON), INVOICE)
+
+    assert [record.payload.decode() for record in page.records] == [row.format(kept), INVOICE_JSON]
+
+
+ODD_ROWS = {
+    '{"Id":"7","SyncToken":""}': "7",
+    '{"Id":"7","SyncToken":"seven"}': "7",
+    '{"Id":"7","SyncToken":true}': "7",
+    '{"Id":"7","SyncToken":"-1"}': "7",
+    '{"Id":"7","SyncToken":"2147483648"}': "7",
+    '{"Id":"7","SyncToken":"99999999999999999999999"}': "7",
+    '{"Id":"7","SyncToken":"1","Balance":NaN}': "7",
+    '{"Id":"7","SyncToken":"1","Balance":01}': "7",
+    '{"SyncToken":"1","Line":' + "[" * 20_000 + "]" * 20_000 + ',"Id":"7"}': "7",
+    '{"DocNumber":"1037"}': None,
+    '{"Id":null,"SyncToken":"1"}': None,
+    '{"Id":"","SyncToken":"1"}': None,
+    '{"Id":"7\\u0000","SyncToken":"1"}': None,
+    '{"Id":{"value":"7"},"SyncToken":"1"}': None,
+    "{}": None,
+    "null": None,
+    "17": None,
+    '["7"]': None,
+    '"7"': None,
+}
+
+
+@pytest.mark.parametrize("row", ODD_ROWS)
+def test_a_record_that_cannot_be_read_is_told_apart_and_the_others_go_on(row):
+    page = parse_page(page_of(INVOICE_JSON, row, INVOICE_JSON.replace("130", "131")), INVOICE)
+    changes = parse_changes(changes_of(f'{{"Invoice":[{row},{INVOICE_JSON}]}}'), [INVOICE, PAYMENT])
+
+    assert [record.qbo_id for record in page.records] == ["130", "131"]
+    assert [record.payload.decode() for record in changes.records["Invoice"]] == [INVOICE_JSON]
+    for (odd,) in (page.odd, changes.odd):
+        assert (odd.entity, odd.has_id) == (INVOICE, ODD_ROWS[row] is not None)
+        assert odd.qbo_id == (ODD_ROWS[row] or page.odd[0].qbo_id)
+        assert odd.reason
+    assert not changes.is_full
+
+
+def test_an_id_that_is_a_number_is_one():
+    page = parse_page(page_of('{"Id":7,"SyncToken":4}'), INVOICE)
+
+    assert [(record.qbo_id, record.sync_token) for record in page.records] == [("7", 4)]
+
+
+@pytest.mark.parametrize(("rows", "ids"), [("null", []), ("[]", []), (INVOICE_JSON, ["130"])])
+def test_nothing_in_the_place_of_a_list_is_an_empty_one_and_an_object_a_list_of_one(rows, ids):
+    page = parse_page(f'{{"QueryResponse":{{"Invoice":{rows}}},"time":"{TIME}"}}'.encode(), INVOICE)
+    changes = parse_changes(changes_of(f'{{"Invoice":{rows}}}', "null"), [INVOICE])
+
+    assert [record.qbo_id for record in page.records] == ids
+    assert [record.qbo_id for record in changes.records["Invoice"]] == ids
 
 
 @pytest.mark.parametrize(
@@ -118,9 +215,7 @@ def test_an_answer_cut_off_anywhere_is_never_taken_for_a_page(length):
         b'{"QueryResponse":{}}',
         b'{"QueryResponse":{},"time":"yesterday"}',
         b'{"QueryResponse":{},"time":1730024394085}',
-        page_of('{"DocNumber":"1037"}'),
-        page_of('{"Id":"7","SyncToken":"seven"}'),
-        page_of('{"Id":"\xff"}').replace("\xff".encode(), b"\xff"),
+        page_of("17").replace(b"[17]", b"17"),
     ],
 )
 def test_what_is_not_the_answer_of_a_query_is_malformed(body):
@@ -209,7 +304,7 @@ def test_an_answer_that_counts_more_than_it_holds_was_cut(total, is_full):
     [
         b"",
         page_of(INVOICE_JSON),
-        changes_of('{"Payment":{"Id":"39"}}'),
+        changes_of('{"Payment":39}'),
         changes_of('{"Payment":[]}')[:-1],
         changes_of('{"Fault":{"Error":[]}}'),
         b'{"CDCResponse":[{"Fault":{"Error":[]}}],"time":"2026-11-23T08:30:15-08:00"}',

@@ -10,7 +10,7 @@ import pytest
 from include.errors import DeletionBrakeError
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import INVOICE, PAYMENT, SYNCED
-from include.quickbooks.records import Changes, Page, Record
+from include.quickbooks.records import OLDEST, Changes, Odd, Page, Record
 from include.receivables import staging
 from include.receivables.runs import Run, company_run
 
@@ -57,6 +57,10 @@ def kept(db: psycopg.Connection, qbo_id: str = "1") -> tuple[Any, bool]:
     ).fetchone()
     assert row is not None
     return row
+
+
+def problems(db: psycopg.Connection) -> list[tuple[str, str, str]]:
+    return db.execute("select qbo_id, code, state from sync.problem order by qbo_id").fetchall()
 
 
 def test_the_newest_version_stays_whichever_order_the_answers_come_in(db: psycopg.Connection, run: Run):
@@ -146,6 +150,50 @@ def test_a_version_is_never_dated_later_than_the_second_in_which_it_was_read(
     stage(db, run, NOON + SECOND / 2, alive(token=1, updated_at=NOON + timedelta(days=7), text="future"))
     stage(db, run, NOON + 9 * SECOND, alive(token=2, updated_at=NOON + 5 * SECOND, text="edited"))
     assert kept(db) == ("edited", False)
+
+
+def test_a_higher_sync_token_is_newer_under_an_older_time(db: psycopg.Connection, run: Run):
+    stage(db, run, NOON + SECOND, alive(updated_at=NOON, text="known"))
+    stage(db, run, NOON + 2 * SECOND, alive(token=1, updated_at=NOON - timedelta(days=1), text="newer"))
+    assert kept(db) == ("newer", False)
+    stage(db, run, NOON + 3 * SECOND, alive(updated_at=NOON + 2 * SECOND, text="older"))
+    assert kept(db) == ("newer", False)
+
+
+def test_a_record_without_a_time_is_replaced_by_the_same_version_with_one(db: psycopg.Connection, run: Run):
+    stage(db, run, NOON, alive(updated_at=OLDEST, text="without"))
+    stage(db, run, NOON + SECOND, alive(updated_at=NOON - timedelta(days=1), text="with"))
+    assert kept(db) == ("with", False)
+
+
+@pytest.mark.parametrize("text", ["the same", "another"])
+def test_what_cannot_be_told_to_be_newer_is_a_problem_until_it_can(
+    db: psycopg.Connection, run: Run, text: str
+):
+    stage(db, run, NOON, alive(token=1, updated_at=NOON, text="the same"))
+    payload = json.dumps({"Id": "1", "updated": NOON.isoformat(), "text": text}).encode()
+    unordered = Record("1", 1, OLDEST, False, payload, is_ordered=False)
+    for _ in range(2):
+        stage(db, run, NOON + SECOND, unordered)
+    assert kept(db) == ("the same", False)
+    assert problems(db) == ([] if text == "the same" else [("1", "unreadable", "open")])
+    stage(db, run, NOON + 2 * SECOND, alive(token=1, updated_at=NOON + SECOND, text=text))
+    assert kept(db) == (text, False)
+    assert [state for *_, state in problems(db)] == ([] if text == "the same" else ["resolved"])
+
+
+def test_a_record_that_cannot_be_read_is_one_problem_until_it_is_read_or_gone(
+    db: psycopg.Connection, run: Run
+):
+    for qbo_id in ("1", "2", "3"):
+        stage(db, run, NOON, alive(qbo_id, text="known"))
+    odd = [Odd(INVOICE, qbo_id, "its SyncToken is none") for qbo_id in ("1", "2", "3")]
+    for number in range(1, 3):
+        staging.stage_page(db, run, Page(INVOICE, [], NOON + number * SECOND, odd))
+    assert [kept(db, qbo_id) for qbo_id in ("1", "2", "3")] == [("known", False)] * 3
+    assert problems(db) == [(qbo_id, "unreadable", "open") for qbo_id in ("1", "2", "3")]
+    stage(db, run, NOON + 9 * SECOND, alive("1", text="known"), tombstone("2", NOON + 8 * SECOND))
+    assert [state for *_, state in problems(db)] == ["resolved", "resolved", "open"]
 
 
 def test_of_one_second_the_higher_sync_token_wins_even_over_a_later_answer(db: psycopg.Connection, run: Run):
