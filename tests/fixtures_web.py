@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from html import unescape
@@ -24,10 +25,12 @@ from psycopg import sql
 from include.local import environment
 from include.local.directory import ROLES, LocalDirectory
 from include.local.ports import HOST, free_port
-from tests.airflow_settings import FERNET_KEY
+from tests.airflow_settings import FERNET_KEY, define_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from fastapi import FastAPI
 
     from include.local.embedded_postgres import EmbeddedPostgres
     from include.sandbox.control import SandboxControl
@@ -155,6 +158,28 @@ def web_server(
 def web(web_server: Web, db: psycopg.Connection, sandbox: SandboxControl) -> Web:
     """The pages over an empty receivables database and a sandbox without companies."""
     return replace(web_server, db=db, sandbox=sandbox)
+
+
+@pytest.fixture
+def webhook_app(sandbox: SandboxControl, db_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI]:
+    """The webhook alone, in this process, whose connections a test may change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Airflow's own dependencies say about each other
+        from fastapi import FastAPI
+
+        from include.web.refusals import Refusals
+        from include.web.routes import webhook
+
+    define_connections(monkeypatch, sandbox, db_url)
+    monkeypatch.setattr(webhook, "refusals", Refusals())
+    remembered = (webhook._read_verifier_token, webhook._say_not_configured)
+    for cached in remembered:
+        cached.cache_clear()
+    app = FastAPI(lifespan=webhook.saving_refusals)
+    app.include_router(webhook.router)
+    yield app
+    for cached in remembered:
+        cached.cache_clear()
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from include.quickbooks.entities import CUSTOMER, INVOICE
 from include.receivables import jobs, webhook_events
 from include.receivables.companies import get_connected_company, list_due_companies
 from include.receivables.merging import merge_pending
-from include.receivables.references import fetch_missing, read_by_ids
+from include.receivables.references import BY_TABLE, fetch_missing, read_by_ids
 from include.receivables.staging import DELETIONS_ALWAYS_BELIEVED
 from include.receivables.syncing import REACH, finish, sync_company
+from include.receivables.webhooks import MERGE
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def read_events(access: Access, company_id: str, occasion: Occasion) -> Outcome:
     Read what a company's unread events name.
 
     A few records of one entity, invoices or customers, are read by Id. All others take a sync, which brings everything
-    that has changed.
+    that has changed; what was merged is read by Id before.
 
     :raises BusyError: when somebody else is at work on the company.
     """
@@ -70,9 +71,23 @@ def read_events(access: Access, company_id: str, occasion: Occasion) -> Outcome:
 
 def _read_unread(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
     events = webhook_events.list_unread(db, run.company)
+    merged = [event for event in events if event.operation == MERGE]
+    if merged:
+        _read_merged(db, quickbooks, run, merged)
+        sync_company(db, quickbooks, run)
+        return
     entity = _only_entity(events)
     if entity is None or not _read_by_ids(db, quickbooks, run, entity, events):
         sync_company(db, quickbooks, run)
+
+
+def _read_merged(
+    db: Connection, quickbooks: QuickBooksClient, run: Run, events: Sequence[UnreadEvent]
+) -> None:
+    """Stage both records of each merge: a list of changes may show neither which one is gone nor that it is."""
+    for table in sorted({event.entity for event in events}):
+        qbo_ids = sorted({event.qbo_id for event in events if event.entity == table})
+        read_by_ids(db, quickbooks, run, BY_TABLE[table], qbo_ids)
 
 
 def _only_entity(events: Sequence[UnreadEvent]) -> Entity | None:
@@ -99,7 +114,7 @@ def _read_by_ids(
     fetch_missing(db, quickbooks, run)
     with db.transaction():
         merge_pending(db, run)
-        webhook_events.mark_these_read(db, events)
+        webhook_events.mark_these_read(db, run.company, events)
     finish(db, run)
     return True
 

@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from include.sql import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from psycopg import Connection
 
@@ -35,13 +35,14 @@ class UnreadEvent:
     event_id: str
     entity: str
     qbo_id: str
+    operation: str
 
 
 def store(db: Connection, delivery: Delivery) -> Counter[str]:
     """
     Keep a delivery's new events in one statement, which also wakes whoever reads them.
 
-    :return: how many events were stored, repeated, of an unknown_company or of an other_entity.
+    :return: how many events were stored, repeated, of an unknown_company, of an other_entity or odd.
     """
     events = delivery.events
     columns = {
@@ -52,13 +53,15 @@ def store(db: Connection, delivery: Delivery) -> Counter[str]:
         "operations": [event.operation for event in events],
         "happened_ats": [event.happened_at for event in events],
     }
-    counted = db.execute(load("sync/store_webhook_events"), columns | {"others": delivery.others})
+    counts = {"others": delivery.others, "odd": delivery.odd}
+    counted = db.execute(load("sync/store_webhook_events"), columns | counts)
     return Counter(dict(counted.fetchall()))
 
 
-def count_refusal(db: Connection, reason: str) -> None:
-    """Count a delivery that was refused."""
-    db.execute(load("sync/count_refused_delivery"), {"reason": reason})
+def count_refusals(db: Connection, refused: Mapping[str, int]) -> None:
+    """Count deliveries that were refused, by the reason."""
+    totals = {"reasons": list(refused), "totals": list(refused.values())}
+    db.execute(load("sync/count_refused_deliveries"), totals)
 
 
 def list_companies(db: Connection, *, dag_id: str) -> list[str]:
@@ -81,9 +84,15 @@ def mark_read(db: Connection, run: Run) -> None:
     db.execute(load("sync/mark_events_read"), {"run_id": run.run_id})
 
 
-def mark_these_read(db: Connection, events: Sequence[UnreadEvent]) -> None:
-    """Mark events read whose records were read by Id, in the caller's transaction."""
-    db.execute(load("sync/mark_these_events_read"), {"event_ids": [event.event_id for event in events]})
+def mark_these_read(db: Connection, company: Company, events: Sequence[UnreadEvent]) -> None:
+    """Mark events of a company read whose records were read by Id, in the caller's transaction."""
+    keys = {
+        "realm_id": company.realm_id,
+        "event_ids": [event.event_id for event in events],
+        "entities": [event.entity for event in events],
+        "qbo_ids": [event.qbo_id for event in events],
+    }
+    db.execute(load("sync/mark_these_events_read"), keys)
 
 
 def prune(db: Connection) -> None:

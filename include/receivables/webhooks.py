@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import re
 from base64 import b64encode
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
-
-import msgspec
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.errors import ReceivablesError
 from include.quickbooks.entities import SYNCED
@@ -17,13 +17,12 @@ from include.quickbooks.entities import SYNCED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.quickbooks.entities import Entity
+# Intuit: up to 100 events and about 1 MB per delivery, and elsewhere: of any size.
+MAX_BYTES = 2 * 1024 * 1024
 
-# Intuit: up to 100 events and about 1 MB per delivery.
-MAX_BYTES = 1_000_000
-
-# As an event's type or name has them, in either format. What the sync does not read needs no early reading.
-ENTITIES = {entity.name.lower(): entity for entity in SYNCED}
+# As an event's type or name has them, in either format. What the sync does not read needs no early reading, nor do
+# journal entries: Peakflo's own come with the payments that they are linked to, others with the next sync at no cost.
+ENTITIES = {entity.name.lower(): entity.table for entity in SYNCED}
 OPERATIONS = {
     "created": "create",
     "updated": "update",
@@ -32,6 +31,11 @@ OPERATIONS = {
     "voided": "void",
     "emailed": "email",
 }
+MERGE = "merge"
+
+_ID = re.compile(r"[0-9]{1,32}")
+_EVENT_ID = re.compile(r"[!-~]{1,128}")
+_WORD = re.compile(r"[a-z]{1,32}")
 
 
 class RefusedDeliveryError(ReceivablesError):
@@ -45,6 +49,7 @@ class Event:
 
     :param event_id: the same whenever the event is delivered again.
     :param entity: the staging table.
+    :param happened_at: None where the event does not say it.
     """
 
     event_id: str
@@ -52,7 +57,7 @@ class Event:
     entity: str
     qbo_id: str
     operation: str
-    happened_at: datetime
+    happened_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,47 +66,24 @@ class Delivery:
     What one request brought.
 
     :param others: how many events it has about entities that the sync does not read.
+    :param odd: how many do not say which record of which company they are about.
     """
 
     events: list[Event]
-    others: int
+    others: int = 0
+    odd: int = 0
 
 
-_Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,32}\Z")]
-_Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{1,32}\Z")]
+class _Told(NamedTuple):
+    """What an event says, in either format and as it stands there."""
 
-
-class _CloudEvent(msgspec.Struct):
-    id: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,128}\Z")]
-    time: str
-    record: _Id = msgspec.field(name="intuitentityid")
-    realm: _Id = msgspec.field(name="intuitaccountid")
-    data: dict[str, Any] | None = None
-
-
-class _LegacyEntity(msgspec.Struct, rename="camel"):
-    name: str
-    id: _Id
-    operation: _Word
-    last_updated: str
-    deleted_id: _Id | None = None
-
-
-class _LegacyChanges(msgspec.Struct):
-    entities: list[dict[str, Any]]
-
-
-class _LegacyNotification(msgspec.Struct, rename="camel"):
-    realm_id: _Id
-    data_change_event: _LegacyChanges
-
-
-class _LegacyBody(msgspec.Struct, rename="camel"):
-    event_notifications: list[_LegacyNotification]
-
-
-class _MergedInto(msgspec.Struct):
-    loser: _Id | None = msgspec.field(default=None, name="deletedid")
+    name: Any
+    operation: Any
+    realm_id: Any
+    qbo_id: Any
+    loser: Any
+    event_id: Any
+    time: Any
 
 
 def check_signature(body: bytes, signature: str, verifier_token: str) -> None:
@@ -121,80 +103,140 @@ def check_signature(body: bytes, signature: str, verifier_token: str) -> None:
 
 def parse(body: bytes) -> Delivery:
     """
-    Read a delivery in either of Intuit's formats: an array of CloudEvents, or ``eventNotifications``.
+    Read a delivery in either of Intuit's formats: CloudEvents, an array or a single one, or ``eventNotifications``.
 
-    :raises RefusedDeliveryError: when it is neither.
+    What matters of an event is the record: the company, the entity and the Id. One that lacks these is odd, and no
+    obstacle to the others.
+
+    :raises RefusedDeliveryError: when it is in neither format.
     """
     try:
-        content = msgspec.json.decode(body)
-        if isinstance(content, list):
-            found = [_from_cloud_event(item) for item in content]
-        else:
-            legacy = msgspec.convert(content, _LegacyBody)
-            found = [
-                _from_legacy(notification.realm_id, item)
-                for notification in legacy.event_notifications
-                for item in notification.data_change_event.entities
-            ]
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        content = _decode(body)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, list) and not _is_cloud_event(content) and not _is_legacy(content):
         # What the parser says may repeat the body.
         raise RefusedDeliveryError(
-            "The body is neither an array of CloudEvents nor eventNotifications as Intuit documents them.",
+            "The body is neither CloudEvents nor eventNotifications as Intuit documents them.",
             code="malformed",
-        ) from None
-    return Delivery([event for events in found for event in events], found.count([]))
+        )
+    digest = hashlib.sha256(body).hexdigest()
+    found = [_events(told, digest) for item in _listed(content) for told in _told(item)]
+    return Delivery([event for events in found for event in events or ()], found.count([]), found.count(None))
 
 
-def _from_cloud_event(item: Any) -> list[Event]:
-    entity, operation = _type_of(item)
-    if entity is None:
-        return []
-    event = msgspec.convert(item, _CloudEvent)
-    loser = msgspec.convert(event.data or {}, _MergedInto).loser if operation == "merge" else None
-    return list(_events(event.id, event.realm, entity, event.record, operation, event.time, loser))
+def _decode(body: bytes) -> Any:
+    """
+    Read JSON as kindly as can be: no text and no number in one event costs the others.
 
-
-def _type_of(item: Any) -> tuple[Entity | None, str]:
-    """Return what ``qbo.<entity>.<operation>.v1`` names; no entity for one that the sync does not read."""
-    if not (isinstance(item, dict) and isinstance(item.get("specversion"), str)):
-        raise ValueError("not a CloudEvent")
-    parts = msgspec.convert(item.get("type"), str).lower().split(".")
-    if len(parts) != 4 or parts[0] != "qbo":
-        return None, ""
-    return ENTITIES.get(parts[1]), _operation(parts[2])
-
-
-def _from_legacy(realm_id: str, item: dict[str, Any]) -> list[Event]:
-    entity = ENTITIES.get(msgspec.convert(item.get("name"), str).lower())
-    if entity is None:
-        return []
-    changed = msgspec.convert(item, _LegacyEntity)
-    operation = _operation(changed.operation.lower())
-    told = (realm_id, entity.name, changed.id, operation, changed.last_updated)
-    digest = hashlib.sha256("\n".join(told).encode()).hexdigest()
-    return list(
-        _events(digest, realm_id, entity, changed.id, operation, changed.last_updated, changed.deleted_id)
+    Numbers stay as they are written, as Ids are texts; names of fields are in lower case, as Intuit spells them in
+    several ways.
+    """
+    return json.loads(
+        body.decode("utf-8-sig", "replace"),
+        object_pairs_hook=lambda pairs: {name.lower(): value for name, value in pairs},
+        parse_int=str,
+        parse_float=str,
+        strict=False,
     )
 
 
-def _operation(word: str) -> str:
-    return OPERATIONS.get(word, msgspec.convert(word, _Word))
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
-def _events(
-    event_id: str,
-    realm_id: str,
-    entity: Entity,
-    qbo_id: str,
-    operation: str,
-    happened: str,
-    loser: str | None,
-) -> Iterator[Event]:
-    """Return an event, and for a merge a second one for the record that is gone."""
-    # Intuit sends nanoseconds, of which Python keeps the microseconds.
-    happened_at = datetime.fromisoformat(happened)
-    if happened_at.tzinfo is None:
-        raise ValueError("a time of no time zone")
-    yield Event(event_id, realm_id, entity.table, qbo_id, operation, happened_at)
-    if loser is not None:
-        yield Event(f"{event_id}/merged", realm_id, entity.table, loser, "delete", happened_at)
+def _is_cloud_event(item: Any) -> bool:
+    return isinstance(item, dict) and ("specversion" in item or "type" in item)
+
+
+def _is_legacy(item: Any) -> bool:
+    return isinstance(item, dict) and "eventnotifications" in item
+
+
+def _told(item: Any) -> Iterator[_Told | None]:
+    """Return what the events of an item say; None for one that says nothing."""
+    if _is_legacy(item):
+        for notification in _listed(item["eventnotifications"]):
+            yield from _from_notification(notification)
+    else:
+        yield _from_cloud_event(item)
+
+
+def _from_cloud_event(item: Any) -> _Told | None:
+    """Read an event whose type is ``qbo.<entity>.<operation>.v1``."""
+    if not isinstance(item, dict) or not isinstance(item.get("type"), str):
+        return None
+    publisher, name, operation = [*item["type"].split("."), "", ""][:3]
+    data = item.get("data")
+    return _Told(
+        name if publisher.lower() == "qbo" else "",
+        operation,
+        item.get("intuitaccountid"),
+        item.get("intuitentityid"),
+        data.get("deletedid") if isinstance(data, dict) else None,
+        item.get("id"),
+        item.get("time"),
+    )
+
+
+def _from_notification(notification: Any) -> Iterator[_Told | None]:
+    match notification:
+        case {"datachangeevent": {"entities": entities}}:
+            for item in _listed(entities):
+                yield _from_legacy(notification.get("realmid"), item)
+        case _:
+            yield None
+
+
+def _from_legacy(realm_id: Any, item: Any) -> _Told | None:
+    if not isinstance(item, dict):
+        return None
+    return _Told(
+        item.get("name"),
+        item.get("operation"),
+        realm_id,
+        item.get("id"),
+        item.get("deletedid"),
+        None,
+        item.get("lastupdated"),
+    )
+
+
+def _events(told: _Told | None, digest: str) -> list[Event] | None:
+    """
+    Return an event, and for a merge a second one for the record that is gone; None for an odd one.
+
+    :param digest: of the delivery, which makes an event that has no time of its own one of this delivery.
+    """
+    if told is None or not isinstance(told.name, str):
+        return None
+    entity = ENTITIES.get(told.name.lower())
+    if entity is None:
+        return []
+    realm_id, qbo_id, loser = (_id(value) for value in (told.realm_id, told.qbo_id, told.loser))
+    if realm_id is None or qbo_id is None:
+        return None
+    operation, moment = _operation(told.operation), _moment(told.time)
+    event_id = told.event_id
+    if not (isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id)):
+        event_id = f"{operation}/{moment.isoformat() if moment else digest}"
+    records = [qbo_id] if loser is None else [qbo_id, loser]
+    return [Event(event_id, realm_id, entity, record, operation, moment) for record in records]
+
+
+def _id(value: Any) -> str | None:
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def _operation(value: Any) -> str:
+    word = value.lower() if isinstance(value, str) else ""
+    return OPERATIONS.get(word, word) if _WORD.fullmatch(word) else "unknown"
+
+
+def _moment(value: Any) -> datetime | None:
+    """Read a time that says its zone; Intuit sends nanoseconds, of which Python keeps the microseconds."""
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
+        return None

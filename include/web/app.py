@@ -42,6 +42,7 @@ def create_app() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        lifespan=webhook.saving_refusals,
     )
     for module in PAGES:
         app.include_router(module.router, dependencies=[Depends(protect)])
@@ -53,5 +54,5 @@ def create_app() -> FastAPI:
     app.include_router(connecting.landing)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, but=webhook.PATH)
     return app

@@ -102,14 +102,16 @@ create unlogged table sync.rate_limit (
 ) with (fillfactor = 50);
 
 create table sync.webhook_event (
-    event_id text primary key,
+    event_id text not null,
     realm_id text not null,
     entity text not null,
     qbo_id text not null,
     operation text not null,
     happened_at timestamptz,
     received_at timestamptz not null default now(),
-    read_at timestamptz
+    read_at timestamptz,
+    -- A merge names two records, and an id that Intuit should give twice costs no hint.
+    primary key (realm_id, event_id, entity, qbo_id)
 );
 
 create index on sync.webhook_event (realm_id) where read_at is null;

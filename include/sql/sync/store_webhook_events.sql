@@ -38,8 +38,8 @@ stored as (
         happened_at
     from ours
     -- Two deliveries of the same events take them in one order.
-    order by event_id
-    on conflict (event_id) do nothing
+    order by realm_id, event_id, entity, qbo_id
+    on conflict (realm_id, event_id, entity, qbo_id) do nothing
     returning event_id
 ),
 
@@ -59,6 +59,10 @@ outcome (name, total) as (
     select
         'other_entity' as name,
         %(others)s::bigint as total
+    union all
+    select
+        'odd' as name,
+        %(odd)s::bigint as total
 ),
 
 counted as (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache, lru_cache
 
 import psycopg
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
@@ -17,11 +19,15 @@ from include.hooks.quickbooks import QuickBooksHook
 from include.receivables import webhook_events, webhooks
 from include.receivables.webhooks import RefusedDeliveryError
 from include.web.database import IS_DOWN, connection
+from include.web.refusals import Refusals
 
 router = APIRouter()
 log = logging.getLogger(__name__)
 
+PATH = "/webhook"
 SIGNATURE = "intuit-signature"
+# The base64 of the 32 bytes of an HMAC-SHA256.
+SIGNATURE_FORM = re.compile(r"[A-Za-z0-9+/]{43}=")
 # How soon a changed verifier token counts.
 VERIFIER_SECONDS = 30
 STATUSES = {"unsigned": 401, "forged": 401, "not_configured": 401, "malformed": 400, "too_large": 413}
@@ -29,9 +35,19 @@ NOT_CONFIGURED = (
     "Webhooks are not set up: the connection 'quickbooks' has no webhook_verifier_token; copy it from the app's "
     "webhooks page at Intuit."
 )
+BURST = "Too many deliveries were refused: send no more within a minute."
+
+refusals = Refusals()
 
 
-@router.post("/webhook", response_class=Response)
+@asynccontextmanager
+async def saving_refusals(_app: FastAPI) -> AsyncIterator[None]:
+    """Save at the end of the server what refusals are not saved yet."""
+    yield
+    await refusals.close()
+
+
+@router.post(PATH, response_class=Response)
 async def receive(request: Request) -> Response:
     """
     Take one delivery; 200 is all that Intuit wants to hear, within three seconds.
@@ -43,18 +59,27 @@ async def receive(request: Request) -> Response:
         body = await _read(request)
         await run_in_threadpool(_take, body, signature)
     except RefusedDeliveryError as error:
-        await run_in_threadpool(_count, error.code)
-        return JSONResponse({"detail": str(error)}, STATUSES[error.code])
+        return _refuse(error)
     except (UnreachableError, psycopg.OperationalError) as error:
         log.warning("A webhook delivery could not be stored (%s): Intuit repeats it.", type(error).__name__)
         return JSONResponse({"detail": IS_DOWN}, 503)
     return Response()
 
 
+def _refuse(error: RefusedDeliveryError) -> Response:
+    """Count a refusal and answer it; what Intuit has signed is never put off."""
+    refusals.add(error.code)
+    if error.code != "malformed" and refusals.is_burst():
+        return JSONResponse({"detail": BURST}, 429, {"Retry-After": "60"})
+    return JSONResponse({"detail": str(error)}, STATUSES[error.code])
+
+
 def _signature(request: Request) -> str:
     signature = request.headers.get(SIGNATURE, "")
     if not signature:
         raise RefusedDeliveryError(f"The header {SIGNATURE} is missing.", code="unsigned")
+    if not SIGNATURE_FORM.fullmatch(signature):
+        raise RefusedDeliveryError(f"The header {SIGNATURE} is no HMAC-SHA256 in base64.", code="forged")
     return signature
 
 
@@ -76,16 +101,6 @@ def _take(body: bytes, signature: str) -> None:
     with contextmanager(connection)() as db:
         outcomes = webhook_events.store(db, delivery)
     log.info("Webhook delivery: %s.", ", ".join(f"{total} {name}" for name, total in outcomes.items()))
-
-
-def _count(reason: str) -> None:
-    try:
-        with contextmanager(connection)() as db:
-            webhook_events.count_refusal(db, reason)
-    except (UnreachableError, psycopg.OperationalError):
-        log.warning(
-            "A webhook delivery was refused (%s), and the database does not answer to count it.", reason
-        )
 
 
 def _verifier_token() -> str:

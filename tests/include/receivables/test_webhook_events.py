@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,8 @@ def event(company: Company, number: int = 1, **changes: str) -> Event:
     return Event(**{**fields, "qbo_id": str(number), "operation": "create", "happened_at": NOW, **changes})
 
 
-def store(db: psycopg.Connection, *events: Event, others: int = 0) -> dict[str, int]:
-    return dict(webhook_events.store(db, Delivery(list(events), others)))
+def store(db: psycopg.Connection, *events: Event, others: int = 0, odd: int = 0) -> dict[str, int]:
+    return dict(webhook_events.store(db, Delivery(list(events), others, odd)))
 
 
 def counts(db: psycopg.Connection) -> dict[str, int]:
@@ -64,10 +65,10 @@ def test_events_of_companies_that_are_not_ours_are_counted_and_forgotten(
     gone = connect_as_imported(bench, "gone")
     companies.disconnect_company(db, gone, app=bench.access.app, cipher=bench.access.cipher)
 
-    told = store(db, event(company), event(gone, 2), event(company, 3, realm_id="999"), others=4)
+    told = store(db, event(company), event(gone, 2), event(company, 3, realm_id="999"), others=4, odd=3)
 
-    assert told == {"stored": 1, "repeated": 0, "unknown_company": 2, "other_entity": 4}
-    assert counts(db) == {"stored": 1, "unknown_company": 2, "other_entity": 4}
+    assert told == {"stored": 1, "repeated": 0, "unknown_company": 2, "other_entity": 4, "odd": 3}
+    assert counts(db) == {"stored": 1, "unknown_company": 2, "other_entity": 4, "odd": 3}
 
 
 def test_a_delivery_without_events_is_stored_as_nothing(db: psycopg.Connection):
@@ -76,11 +77,32 @@ def test_a_delivery_without_events_is_stored_as_nothing(db: psycopg.Connection):
 
 
 def test_refused_deliveries_are_counted_by_day_and_reason(db: psycopg.Connection):
-    for reason in ("forged", "forged", "too_large"):
-        webhook_events.count_refusal(db, reason)
+    webhook_events.count_refusals(db, {"forged": 1, "too_large": 1})
+    webhook_events.count_refusals(db, {"forged": 1})
 
     rows = db.execute("select day = (now() at time zone 'utc')::date, outcome, total from sync.webhook_count")
     assert sorted(rows) == [(True, "forged", 2), (True, "too_large", 1)]
+
+
+def test_one_id_about_two_records_or_two_companies_is_stored_for_each(
+    db: psycopg.Connection, bench: Workbench, company: Company
+):
+    other = connect_as_imported(bench, "other")
+    events = [
+        event(company, 1),
+        event(company, 1, qbo_id="2"),
+        event(company, 1, entity="invoice"),
+        event(other, 1),
+    ]
+
+    assert (store(db, *events)["stored"], store(db, *events)["repeated"]) == (4, 4)
+
+
+def test_an_event_without_a_time_has_the_one_when_it_came(db: psycopg.Connection, company: Company):
+    store(db, replace(event(company), happened_at=None))
+
+    times = "select happened_at, received_at <= now() from sync.webhook_event"
+    assert db.execute(times).fetchall() == [(None, True)]
 
 
 def test_a_delivery_wakes_the_readers_once_for_each_company(

@@ -1,70 +1,32 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import json
 import logging
-import warnings
-from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from include.local.ports import free_port
-from tests.airflow_settings import VERIFIER_TOKEN, define_connections, quickbooks_connection
+from tests.airflow_settings import VERIFIER_TOKEN, quickbooks_connection
+from tests.intuit import deliver, deliver_at_once, post_at_once, sign
 from tests.killing import wait_until
 from tests.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import psycopg
+    from fastapi import FastAPI
 
     from include.sandbox.control import SandboxControl
     from tests.workbench import Workbench
 
 
-@pytest.fixture
-def webhook_app(sandbox: SandboxControl, db_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI]:
-    """The webhook alone, in this process, whose connections a test may change."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Airflow's own dependencies say about each other
-        from include.web.routes import webhook
+def connections() -> int:
+    """Return how many connections to the database the pages have opened."""
+    from include.web.database import POOL
 
-    define_connections(monkeypatch, sandbox, db_url)
-    remembered = (webhook._read_verifier_token, webhook._say_not_configured)
-    for cached in remembered:
-        cached.cache_clear()
-    app = FastAPI()
-    app.include_router(webhook.router)
-    yield app
-    for cached in remembered:
-        cached.cache_clear()
-
-
-def deliver(app: FastAPI, token: str = VERIFIER_TOKEN) -> httpx.Response:
-    [answer] = deliver_at_once(app, [b"[]"], token)
-    return answer
-
-
-def deliver_at_once(app: FastAPI, bodies: list[bytes], token: str = VERIFIER_TOKEN) -> list[httpx.Response]:
-    async def post_all() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://airflow") as client:
-            posts = [
-                client.post("/webhook", content=body, headers={"intuit-signature": sign(body, token)})
-                for body in bodies
-            ]
-            return await asyncio.gather(*posts)
-
-    return asyncio.run(post_all())
-
-
-def sign(body: bytes, token: str) -> str:
-    return b64encode(hmac.new(token.encode(), body, hashlib.sha256).digest()).decode()
+    return POOL.get_stats().get("connections_num", 0)
 
 
 def counts(db: psycopg.Connection) -> dict[str, int]:
@@ -142,7 +104,63 @@ def test_while_the_database_is_down_a_forged_delivery_is_refused_all_the_same(
     monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
 
     assert deliver(webhook_app, "another").status_code == 401
-    assert "A webhook delivery was refused (forged), and the database does not answer" in caplog.text
+    assert "refused: 1 forged. The database does not answer to count them." in caplog.text
+
+
+def test_what_could_not_be_counted_while_the_database_was_down_is_counted_later(
+    webhook_app: FastAPI, db: psycopg.Connection, db_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
+    assert deliver(webhook_app, "another").status_code == 401
+    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", db_url)
+    assert deliver(webhook_app, "another").status_code == 401
+
+    assert counts(db) == {"forged": 2}
+
+
+def test_refusals_are_saved_while_the_server_runs(
+    webhook_app: FastAPI, db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+):
+    from include.web import refusals
+
+    monkeypatch.setattr(refusals, "SAVE_SECONDS", 0.05)
+
+    async def post_and_wait() -> None:
+        transport = httpx.ASGITransport(webhook_app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://airflow") as client:
+            await client.post("/webhook")
+            await asyncio.to_thread(wait_until, lambda: counts(db) == {"unsigned": 1})
+
+    asyncio.run(post_and_wait())
+
+
+def test_a_flood_of_refused_deliveries_costs_one_connection_and_is_put_off(
+    webhook_app: FastAPI, db: psycopg.Connection
+):
+    deliver(webhook_app)
+    before = connections()
+    headers = [
+        {},
+        {"intuit-signature": "no signature"},
+        {"intuit-signature": sign(b"another", VERIFIER_TOKEN)},
+    ]
+
+    answers = post_at_once(webhook_app, [(b"[]", headers[number % 3]) for number in range(150)])
+
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses.count(401), statuses.count(429)) == (60, 90)
+    assert {answer.headers["Retry-After"] for answer in answers if answer.status_code == 429} == {"60"}
+    assert counts(db) == {"unsigned": 50, "forged": 100}
+    assert connections() == before + 1
+
+
+def test_what_intuit_has_signed_is_never_put_off(webhook_app: FastAPI, db: psycopg.Connection):
+    deliver_at_once(webhook_app, [b"[]"] * 100, "another")
+
+    assert deliver(webhook_app, "another").status_code == 429
+    assert {answer.status_code for answer in deliver_at_once(webhook_app, [b"[]"] * 100)} == {200}
+    assert {answer.status_code for answer in deliver_at_once(webhook_app, [b"{}"] * 100)} == {400}
+    assert counts(db) == {"forged": 101, "malformed": 100}
 
 
 def test_a_burst_of_a_thousand_events_in_many_deliveries_at_once(
