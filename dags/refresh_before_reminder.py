@@ -11,8 +11,10 @@ send. `docs/reminder-service.md` is the contract. In this order, in one task and
 3. In one transaction: staged, mapped and merged with the statements of the 5-minute sync, which may be running; each
    invoice judged; the verdicts kept in `peakflo.reminder_verdict`.
 
-The returned value lists the verdicts: **send** with QuickBooks' open balance, **hold** with the reasons, **unknown**
-where QuickBooks could not be asked. `peakflo.latest_verdict` has the last one of each invoice, with its evidence.
+The verdicts are **send** with QuickBooks' open balance, **hold** with the reasons, **unknown** where QuickBooks could
+not be asked. The reminder service reads them from `/quickbooks/companies/<company>/reminders/<run>`, which answers from
+the table; the returned value shows them to people, and anybody who may trigger this could change it.
+`peakflo.latest_verdict` has the last one of each invoice, with its evidence.
 
 **When a run fails** some verdict is `unknown`, and no reminder goes out for that invoice; the others stand. The last
 line of the log says how many and why, `sync.run` has the error in full. Nothing has to be repeated here: the reminder

@@ -38,6 +38,10 @@ class AirflowClient:
         """Make a call below ``/api/v2``."""
         return self._session.request(method, f"{self._url}/api/v2/{path}", timeout=TIMEOUT, **arguments)
 
+    def page(self, path: str, **arguments: Any) -> requests.Response:
+        """Read one of our pages inside Airflow."""
+        return self._session.get(f"{self._url}/quickbooks/{path}", timeout=TIMEOUT, **arguments)
+
     def trigger(self, dag_id: str, run_id: str | None = None, **conf: Any) -> requests.Response:
         """Ask for a run of a DAG."""
         asked = {"logical_date": None, "conf": conf}

@@ -53,7 +53,28 @@ class ReminderService:
             "GET", f"dags/{DAG_ID}/dagRuns/{run_id}/wait", params={"interval": 0.1, "result": TASK_ID}
         )
         last = json.loads(waited.text.strip().rpartition("\n")[2])
-        return last["state"], last.get("results", {}).get(TASK_ID, {})
+        answer = last.get("results", {}).get(TASK_ID, {})
+        self._check_agreement(run_id, answer)
+        return last["state"], answer
+
+    def verdicts(self, company_id: str, run_id: str) -> requests.Response:
+        """Read what the run found, where only the run can write."""
+        return self.api.page(f"companies/{company_id}/reminders/{run_id}")
+
+    def _check_agreement(self, run_id: str, answer: Json) -> None:
+        """The value in Airflow says what is kept; of what is not kept, or later than the value, it says unknown."""
+        kept = self.verdicts(answer["company_id"], run_id)
+        is_late = bool(answer["error"]) and answer["error"]["code"] == "deadline"
+        if kept.status_code == 404 or is_late:
+            assert answer["send"] == answer["hold"] == 0
+            assert answer["error"]
+            return
+        found = kept.json()
+        assert found["verdicts"] == sorted(answer["verdicts"], key=lambda verdict: verdict["invoice_id"])
+        for name in ("company_id", "reminder_run_id", "send", "hold", "unknown"):
+            assert found[name] == answer[name]
+        assert bool(found["error"]) == bool(answer["error"])
+        assert found["state"] == ("failed" if answer["error"] else "success")
 
     def value(self, run_id: str) -> requests.Response:
         """Read the run's answer from its task."""
@@ -324,6 +345,7 @@ def test_without_a_token_nothing_can_be_asked_or_read(running_stack: RunningStac
     assert anonymous.value(run_id).status_code == 401
     waited = anonymous.api.call("GET", f"dags/{DAG_ID}/dagRuns/{run_id}/wait", params={"interval": 1})
     assert waited.status_code == 401
+    assert anonymous.verdicts("demo", run_id).status_code == 401
 
 
 @pytest.mark.parametrize(

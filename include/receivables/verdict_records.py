@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from include.sql import load
@@ -12,14 +13,17 @@ from include.sql import load
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
+    from uuid import UUID
 
     from psycopg import Connection
 
+    from include.receivables.companies import Company
     from include.receivables.reminders import Judgement
     from include.receivables.runs import Run
     from include.receivables.verdicts import Verdict
 
-# An answer lists no more verdicts than this; all are in peakflo.reminder_verdict.
+DAG_ID = "refresh_before_reminder"
+# An answer, and a page of what is kept, list no more verdicts than this.
 MOST_LISTED = 1000
 RANK: dict[str, int] = {"send": 0, "hold": 1, "unknown": 2}
 
@@ -46,6 +50,41 @@ def answer(reminder_run_id: str, company_id: str, judgement: Judgement) -> dict[
         "error": {"code": judgement.cause, "message": str(judgement.error)} if judgement.error else None,
         "verdicts": [_entry(verdict) for verdict in ordered[:MOST_LISTED]],
         "left_out": max(0, len(ordered) - MOST_LISTED),
+    }
+
+
+def read_answer(
+    db: Connection, company: Company, reminder_run_id: str, *, after: UUID | None = None
+) -> dict[str, Any] | None:
+    """
+    Read what a reminder run of a company found: nothing but its task writes that.
+
+    :param after: go on after this invoice, the last of the page before.
+    :return: as plain data, or None of a run that kept nothing.
+    """
+    keys = {"dag_id": DAG_ID, "dag_run_id": reminder_run_id, "company_id": company.company_id}
+    with db.cursor(row_factory=dict_row) as cursor:
+        run = cursor.execute(load("reminders/read_run"), keys).fetchone()
+        if run is None:
+            return None
+        page = {"run_id": run["run_id"], "after": after, "most": MOST_LISTED + 1}
+        rows = cursor.execute(load("reminders/list_verdicts"), keys | page).fetchall()
+    listed = rows[:MOST_LISTED]
+    return {
+        "reminder_run_id": reminder_run_id,
+        "company_id": company.company_id,
+        **{name: run[name] for name in ("state", *RANK, "error")},
+        "verdicts": [_kept_entry(row) for row in listed],
+        "next": str(listed[-1]["invoice_id"]) if len(rows) > MOST_LISTED else None,
+    }
+
+
+def _kept_entry(row: dict[str, Any]) -> dict[str, Any]:
+    amounts = ("amount_due", "customer_total_due", "customer_total_overdue")
+    return row | {
+        "invoice_id": str(row["invoice_id"]),
+        **{name: _text(row[name]) for name in amounts},
+        "expires_at": None if row["expires_at"] is None else row["expires_at"].isoformat(),
     }
 
 

@@ -44,6 +44,7 @@ NEEDED = {
     ("GET", f"{COMPANY}/import"): SEE,
     ("POST", f"{COMPANY}/import"): ACT,
     ("GET", f"{COMPANY}/progress"): SEE,
+    ("GET", f"{COMPANY}/reminders/{{reminder_run_id}}"): SEE,
     ("GET", f"{COMPANY}/disconnect"): ADMINISTER,
     ("POST", f"{COMPANY}/disconnect"): ADMINISTER,
     ("GET", f"{COMPANY}/reconnect"): ADMINISTER,
@@ -56,7 +57,7 @@ NEEDED = {
     ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/retry"): ACT,
     ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/ignore"): ACT,
 }
-JSON = {("GET", f"{COMPANY}/progress")}
+JSON = {("GET", f"{COMPANY}/progress"), ("GET", f"{COMPANY}/reminders/{{reminder_run_id}}")}
 MAY = {
     "viewer": {SEE},
     "reminder": {SEE},
@@ -77,7 +78,8 @@ def routes(app: FastAPI) -> set[tuple[str, str]]:
 
 def ask(browser: Browser, method: str, path: str, **fields: Any) -> Any:
     """Ask for a route of a company that does not exist, so that nothing happens."""
-    place = path.format(company_id="nobody", problem_id=1, delivery_id=1).removeprefix("/")
+    ids = {"company_id": "nobody", "problem_id": 1, "delivery_id": 1, "reminder_run_id": "reminders-1"}
+    place = path.format(**ids).removeprefix("/")
     return browser.request(method, place, data=fields or None)
 
 
