@@ -64,6 +64,10 @@ class Oracle:
         self._payments = records["Payment"]
         self._unapplied = self._money(records["Payment"], "UnappliedAmt")
         self._credits = self._money(records["CreditMemo"], "RemainingCredit")
+        self._owed = defaultdict(Decimal, {each: Decimal(owed) for each, owed in truth["receivables"].items()})
+        self._open: dict[str, Decimal] = defaultdict(Decimal)
+        for record in records["Invoice"]:
+            self._open[record["CustomerRef"]["value"]] += record["Balance"]
 
     @property
     def invoices(self) -> list[str]:
@@ -102,30 +106,76 @@ class Oracle:
         due, overdue = self._totals(invoice)
         return Expected("hold" if reasons else "send", frozenset(reasons), invoice["Balance"], due, overdue)
 
+    def is_owed(self, qbo_id: str) -> bool:
+        """
+        Tell by the ledger alone whether an invoice is owed: whatever else is posted does not pay for it.
+
+        That is so if, were all other invoices left unpaid, whoever may pay would still owe something.
+        """
+        invoice = self._invoices[qbo_id]
+        payers = self._payers(invoice)
+        groups = [payers[:length] for length in range(1, len(payers) + 1)]
+        family = self._family(invoice)
+        return all(
+            sum((self._owed[each] - self._open[each] for each in group), invoice["Balance"]) > 0
+            for group in ([*groups, family] if family else groups)
+        )
+
     def _covers(self, invoice: Json) -> set[str]:
-        payments = [each for key in self._payers(invoice) for each in self._unapplied[key]]
-        paid = sum((amount for amount, _ in payments), NOTHING)
-        credited = sum((amount for key in self._payers(invoice) for amount, _ in self._credits[key]), NOTHING)
+        payments: list[tuple[Decimal, date]] = []
+        paid = credited = other = NOTHING
+        family = self._family(invoice)
+        spare = sum((self._open[each] - self._owed[each] for each in family), NOTHING)
+        readings: list[tuple[Decimal, Decimal, Decimal, Decimal, list[tuple[Decimal, date]]]] = []
+        if family:
+            readings.append((spare, NOTHING, NOTHING, spare, []))
+        for customer in self._payers(invoice):
+            key = (customer, invoice["CurrencyRef"]["value"])
+            payments += self._unapplied[key]
+            of_payments = sum((amount for amount, _ in self._unapplied[key]), NOTHING)
+            of_credits = sum((amount for amount, _ in self._credits[key]), NOTHING)
+            paid, credited = paid + of_payments, credited + of_credits
+            other += self._open[customer] - self._owed[customer] - of_payments - of_credits
+            readings.append((paid + credited + other, paid, credited, other, list(payments)))
         needed = invoice["Balance"]
+        cover, paid, credited, other, counted = max(reversed(readings), key=lambda reading: reading[0])
+        if cover < needed:
+            return set()
+        used_up = min(other, NOTHING)
         reasons = set()
-        if paid >= needed:
+        if paid + used_up >= needed:
             reasons.add("covered_by_payment")
-        if credited >= needed:
+        if credited + used_up >= needed:
             reasons.add("covered_by_credit")
-        if not reasons and paid + credited >= needed:
-            reasons.add("covered")
-        if reasons - {"covered_by_credit"} and any(day > self._today for _, day in payments):
+        if other >= needed:
+            reasons.add("covered_by_other")
+        reasons = reasons or {"covered"}
+        if reasons & {"covered_by_payment", "covered"} and any(day > self._today for _, day in counted):
             reasons.add("future_dated_payment")
         return reasons
 
-    def _payers(self, invoice: Json) -> list[Key]:
-        """Return the customer and all whom it is a sub-customer of, in the invoice's currency."""
-        payers = []
-        customer_id = invoice["CustomerRef"]["value"]
-        while customer_id is not None:
-            payers.append((customer_id, invoice["CurrencyRef"]["value"]))
-            customer_id = self._customers[customer_id].get("ParentRef", {}).get("value")
-        return payers
+    def _payers(self, invoice: Json) -> list[str]:
+        """Return the customer and all whom it is a sub-customer of, as far as they pay in the invoice's currency."""
+        payers = [invoice["CustomerRef"]["value"]]
+        while (parent := self._customers[payers[-1]].get("ParentRef")) is not None:
+            payers.append(parent["value"])
+        currency = invoice["CurrencyRef"]["value"]
+        return [each for each in payers if self._customers[each]["CurrencyRef"]["value"] == currency]
+
+    def _family(self, invoice: Json) -> list[str]:
+        """Return all who are billed together with the customer; none for one who gets its own bills."""
+        head = customer = invoice["CustomerRef"]["value"]
+        while self._customers[head].get("BillWithParent") and "ParentRef" in self._customers[head]:
+            head = self._customers[head]["ParentRef"]["value"]
+        return [] if head == customer else self._billed_by(head)
+
+    def _billed_by(self, head: str) -> list[str]:
+        children = [
+            each["Id"]
+            for each in self._customers.values()
+            if each.get("ParentRef", {}).get("value") == head and each.get("BillWithParent")
+        ]
+        return [head, *(member for child in children for member in self._billed_by(child))]
 
     def _is_paid_in_future(self, qbo_id: str) -> bool:
         return any(

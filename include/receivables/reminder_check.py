@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psycopg
 from psycopg.rows import class_row, dict_row
 
@@ -273,6 +274,7 @@ class ReminderCheck:
             "realm_id": self._run.company.realm_id,
             # The company's day is that of QuickBooks' clock.
             "read_at": max(reads.read_at.values(), default=datetime.now(UTC)),
+            "changes_read_at": reads.changes_read_at,
         }
         with self._db.cursor(row_factory=dict_row) as cursor:
             asked = {"invoice_ids": list(self._targets)}
@@ -287,7 +289,7 @@ class ReminderCheck:
                 for row in cursor.execute(load("reminders/read_customers"), keys | columns)
             }
         return {
-            row["invoice_id"]: Facts(**row | customers[row["customer_id"], row["currency"]])
+            row["invoice_id"]: msgspec.convert(row | customers[row["customer_id"], row["currency"]], Facts)
             for row in invoices
         }
 

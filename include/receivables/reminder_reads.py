@@ -117,12 +117,14 @@ class Reads:
     :param read_at: per entity and Id, QuickBooks' time of the answer that told of the record or that it is gone.
     :param causes: per entity and Id, why a record was not read.
     :param changes_cause: why the changes were not read; empty if they were.
+    :param changes_read_at: QuickBooks' time of the answer that told of the changes.
     :param errors: what went wrong, in the order of the reads.
     """
 
     read_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     causes: dict[tuple[str, str], str] = field(default_factory=dict)
     changes_cause: str = "deadline"
+    changes_read_at: datetime | None = None
     errors: list[BaseException] = field(default_factory=list)
 
     def cause(self, entity: Entity, qbo_id: str) -> str:
@@ -246,6 +248,7 @@ class ReminderReader:
             self.reads.changes_cause = cause_of(error)
             return
         self.reads.changes_cause = ""
+        self.reads.changes_read_at = read.changes.server_time
         for entity in JUDGED:
             found = read.changes.records[entity.name]
             self.reads.note(entity, (record.qbo_id for record in found), read.changes.server_time)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID  # noqa: TC003 - msgspec reads the annotations
+
+import msgspec
+
+from include.receivables import cover
+from include.receivables.cover import Family, Money, Payer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
-    from uuid import UUID
+
+    from include.receivables.cover import Cover
+
+# Kept with each verdict; another number for other rules, so that kept evidence is judged by those of its time.
+RULES_VERSION = 2
 
 # A verdict says what QuickBooks had at one moment: later than this after it, it has to be asked for anew.
 GOOD_FOR = timedelta(minutes=10)
@@ -26,8 +35,13 @@ MESSAGES = {
     "customer_archived": "The customer is inactive or deleted in QuickBooks.",
     "covered_by_payment": "Payments that QuickBooks has not applied to any invoice, or does not have yet, cover it.",
     "covered_by_credit": "Open credit memos cover it.",
-    "covered": "Payments that are not applied and open credit memos cover it together.",
+    "covered_by_other": "Other money on accounts receivable covers it: QuickBooks' balance of the customer, or of those "
+    "billed together with it, is that much less than the open invoices.",
+    "covered": "Payments that are not applied, open credit memos and other money on accounts receivable cover it together.",
     # unknown
+    "payment_in_question": "A payment that Peakflo took for it differs from QuickBooks, or was refused there, until "
+    "somebody has looked into that.",
+    "unexplained_balance": "QuickBooks' balance of the customer cannot be explained by what was read.",
     "quickbooks_unreachable": "QuickBooks gave no answer that can be used.",
     "throttled": "QuickBooks asked to slow down, or the month's quota of reads is used up.",
     "deadline": "The answer did not come within the run's deadline.",
@@ -44,9 +58,6 @@ MESSAGES = {
     "other_company": "The invoice belongs to another company, or to another QuickBooks company.",
     "no_company": "There is no company of that id.",
 }
-
-Money = dict[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -68,11 +79,14 @@ class Reason:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What is known of an invoice after the merge: a row of ``reminders/read_facts``.
+    What is known of an invoice after the merge: rows of ``reminders/read_invoices`` and ``reminders/read_customers``.
 
-    :param payments: the unapplied payments of the customer and of all it is a sub-customer of.
-    :param credits: their open credit notes.
+    :param payers: who may pay it, see :class:`include.receivables.cover.Payer`, the invoice's customer first.
+    :param family: all who are billed together with the customer, see :class:`include.receivables.cover.Family`.
     :param future_payments: the payments with a date in the future that are applied to the invoice.
+    :param unbooked: Peakflo's payments for the invoice that QuickBooks' balance of it does not contain.
+    :param questioned: the ids of those that somebody has to look into.
+    :param has_strays: whether QuickBooks has a document that could not be taken in, of a payer or of nobody knows whom.
     """
 
     invoice_id: UUID
@@ -88,11 +102,14 @@ class Facts:
     customer_status: str
     total_due: Decimal
     total_overdue: Decimal
-    payments: list[Money]
-    credits: list[Money]
+    payers: list[Payer]
+    family: Family | None
     future_payments: list[Money]
+    unbooked: list[Money]
+    questioned: list[str]
     is_invoice_waiting: bool
     is_customer_waiting: bool
+    has_strays: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +157,37 @@ class Verdict:
         return None if self.read_at is None or self.verdict == "unknown" else self.read_at + GOOD_FOR
 
 
-def unknown(invoice_id: UUID, *codes: str, customer_id: UUID | None = None) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a verdict rests on, from which it can be judged again."""
+
+    facts: Facts
+    freshness: Freshness
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data: the facts, and the freshness in its own place."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.facts)
+        return plain | {"freshness": msgspec.to_builtins(self.freshness)}
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Evidence:
+        """
+        Return what was kept.
+
+        :raises msgspec.ValidationError: when it was kept by other rules, which looked at other facts.
+        """
+        return cls(msgspec.convert(plain, Facts), msgspec.convert(plain["freshness"], Freshness))
+
+
+def unknown(
+    invoice_id: UUID,
+    *codes: str,
+    customer_id: UUID | None = None,
+    evidence: dict[str, Any] | None = None,
+) -> Verdict:
     """Return the verdict on an invoice that could not be checked."""
     reasons = tuple(Reason(code) for code in dict.fromkeys(codes))
-    return Verdict(invoice_id, "unknown", reasons, customer_id)
+    return Verdict(invoice_id, "unknown", reasons, customer_id, evidence=evidence or {})
 
 
 def judge(facts: Facts, freshness: Freshness) -> Verdict:
@@ -154,14 +198,19 @@ def judge(facts: Facts, freshness: Freshness) -> Verdict:
     and so whether to send, takes all of them.
     """
     if freshness.invoice or facts.is_invoice_waiting:
-        return unknown(facts.invoice_id, freshness.invoice or "not_merged", customer_id=facts.customer_id)
+        return _unknown(facts, freshness, [freshness.invoice or "not_merged"])
     closed = _closed(facts)
     reasons = closed + _archived(facts, freshness)
     doubts = _doubts(facts, freshness)
-    if not reasons and doubts:
-        return unknown(facts.invoice_id, *doubts, customer_id=facts.customer_id)
     if not doubts:
-        reasons += _in_future(facts.future_payments) if closed else _covered(facts)
+        if closed:
+            reasons += _in_future(facts.future_payments)
+        else:
+            covering = cover.read(facts.payers, facts.family, facts.unbooked)
+            reasons += _covered(covering, facts.amount_due)
+            doubts = [] if reasons else _questions(facts, covering)
+    if not reasons and doubts:
+        return _unknown(facts, freshness, doubts)
     return _verdict(facts, freshness, reasons, has_totals=not doubts)
 
 
@@ -186,33 +235,70 @@ def _doubts(facts: Facts, freshness: Freshness) -> list[str]:
     return [doubt for doubt in doubts if doubt]
 
 
-def _covered(facts: Facts) -> list[Reason]:
+def _covered(covering: Cover, amount_due: Decimal) -> list[Reason]:
     """
-    Compare each invoice with all that is not applied yet, as if there were no other.
+    Compare an invoice with all that covers it, as if there were no other invoice.
 
     Nobody knows for which of several invoices the money is meant; a reminder for any of them may be wrong.
     """
-    paid, credited = _sum(facts.payments), _sum(facts.credits)
-    by_payment = [Reason("covered_by_payment", _ids(facts.payments))] if paid >= facts.amount_due else []
-    by_credit = [Reason("covered_by_credit", _ids(facts.credits))] if credited >= facts.amount_due else []
-    if not (by_payment or by_credit) and paid + credited >= facts.amount_due:
-        by_payment = [Reason("covered", _ids(facts.payments + facts.credits))]
-    later = _in_future(payment for payment in facts.payments if payment["is_future"])
-    return by_payment + by_credit + (later if by_payment else [])
+    if covering.amount < amount_due:
+        return []
+    used_up = min(covering.other, cover.NOTHING)
+    reasons = []
+    if cover.total(covering.payments) + used_up >= amount_due:
+        reasons.append(Reason("covered_by_payment", _ids(covering.payments)))
+        reasons += _in_future(payment for payment in covering.payments if payment.is_future)
+    if cover.total(covering.credits) + used_up >= amount_due:
+        reasons.append(Reason("covered_by_credit", _ids(covering.credits)))
+    if covering.other >= amount_due:
+        reasons.append(Reason("covered_by_other"))
+    if reasons:
+        return reasons
+    later = _in_future(payment for payment in covering.payments if payment.is_future)
+    return [Reason("covered", _ids(covering.payments + covering.credits)), *later]
 
 
-def _in_future(payments: Iterable[Money]) -> list[Reason]:
+def _questions(facts: Facts, covering: Cover) -> list[str]:
+    """Say why an invoice that nothing seems to cover is not to be reminded of all the same."""
+    questions = ["payment_in_question"] if facts.questioned else []
+    if _is_unexplained(facts, covering):
+        questions.append("unexplained_balance")
+    return questions
+
+
+def _is_unexplained(facts: Facts, covering: Cover) -> bool:
+    """
+    Tell whether a payer's balance and what was read of its documents do not go together.
+
+    A difference is other money only if no document is missing: none that came after the changes were read, and, where
+    payments or credits count as used up, none that could not be taken in.
+    """
+    if any(payer.balance is None for payer in facts.payers):
+        return True
+    if facts.family is not None and facts.family.owed is None:
+        return True
+    if any(payer.is_later and payer.other for payer in facts.payers):
+        return True
+    return facts.has_strays and covering.other < 0 and covering.documented >= facts.amount_due
+
+
+def _in_future(money: Iterable[Money]) -> list[Reason]:
     """Tell that payments which count have not happened yet."""
-    ids = _ids(payments)
+    ids = _ids(money)
     return [Reason("future_dated_payment", ids)] if ids else []
 
 
-def _sum(money: Iterable[Money]) -> Decimal:
-    return sum((Decimal(each["amount"]) for each in money), Decimal(0))
-
-
 def _ids(money: Iterable[Money]) -> tuple[str, ...]:
-    return tuple(each["id"] for each in money)
+    return tuple(each.id for each in money)
+
+
+def _unknown(facts: Facts, freshness: Freshness, codes: Sequence[str]) -> Verdict:
+    return unknown(
+        facts.invoice_id,
+        *codes,
+        customer_id=facts.customer_id,
+        evidence=Evidence(facts, freshness).as_json(),
+    )
 
 
 def _verdict(facts: Facts, freshness: Freshness, reasons: Sequence[Reason], *, has_totals: bool) -> Verdict:
@@ -227,19 +313,5 @@ def _verdict(facts: Facts, freshness: Freshness, reasons: Sequence[Reason], *, h
         total_overdue=facts.total_overdue if has_totals else None,
         sync_token=facts.sync_token,
         read_at=freshness.read_at,
-        evidence=_evidence(facts),
+        evidence=Evidence(facts, freshness).as_json(),
     )
-
-
-def _evidence(facts: Facts) -> dict[str, Any]:
-    """Return what QuickBooks said, by its own Ids; with Id and version, ``staging.version`` has the record."""
-    return {
-        "qbo_id": facts.qbo_id,
-        "customer_qbo_id": facts.customer_qbo_id,
-        "balance": f"{facts.amount_due:f}",
-        "sync_token": facts.sync_token,
-        "qbo_updated_at": facts.qbo_updated_at.isoformat(),
-        "unapplied_payments": facts.payments,
-        "open_credits": facts.credits,
-        "future_dated_payments": facts.future_payments,
-    }

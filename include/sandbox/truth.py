@@ -39,12 +39,13 @@ _money = msgspec.json.Decoder(_Money)
 
 
 def of(books: Books) -> dict[str, Any]:
-    """Return counts and sums of every entity and the trial balance; money is text."""
+    """Return counts and sums of every entity, the trial balance and who owes what; money is text."""
     return {
         "realm_id": books.realm_id,
         "entities": {name: _entity(table) for name, table in books.tables.items()},
         "deleted": {name: sorted(table.deleted, key=int) for name, table in books.tables.items()},
         "trial_balance": _trial_balance(books),
+        "receivables": _receivables(books),
     }
 
 
@@ -107,6 +108,12 @@ def _trial_balance(books: Books) -> dict[str, Any]:
             for account, home in sorted(balances.items(), key=lambda item: int(item[0]))
         },
     }
+
+
+def _receivables(books: Books) -> dict[str, str]:
+    """Return what each customer owes on all receivables accounts, in its own currency."""
+    balances = books.ledger.customer_balance
+    return {customer: str(cents(owed)) for customer, owed in sorted(balances.items()) if owed}
 
 
 def _texts(sums: dict[str, Decimal]) -> dict[str, str]:

@@ -1,5 +1,6 @@
--- Read what customers owe in a currency, and the money that may cover it: theirs, and that of all whom they are
--- sub-customers of. A customer's records are of one realm, its own.
+-- Read what customers owe in a currency and who may pay it: they themselves and all whom they are sub-customers of, each
+-- with its open invoices, QuickBooks' balance, and the money that is applied to nothing yet. A customer's records are of
+-- one realm, its own.
 with recursive asked as (
     select
         given.customer_id,
@@ -10,64 +11,226 @@ with recursive asked as (
     inner join peakflo.company as company on company.company_id = %(company_id)s
 ),
 
+-- The nearest first. QuickBooks allows five levels; a chain that ends in itself must not go on for ever.
 payer as (
     select
         customer_id,
-        customer_id as id
-    from unnest(%(customer_ids)b::uuid[]) as given (customer_id)
-    union
+        customer_id as id,
+        0 as level,
+        true as is_billed
+    from (select distinct asked.customer_id from asked) as given
+    union all
     select
         payer.customer_id,
-        customer.parent_id as id
+        customer.parent_id as id,
+        payer.level + 1 as level,
+        payer.is_billed and customer.bill_with_parent as is_billed
     from payer
     inner join peakflo.customer as customer
         on customer.company_id = %(company_id)s and payer.id = customer.id
-    where customer.parent_id is not null
+    where customer.parent_id is not null and payer.level < 9
 ),
 
-payer_ids as (
-    select
+-- Who gets the bill of a customer that is billed with its parent.
+billed as (
+    select distinct on (customer_id)
         customer_id,
-        array_agg(id) as ids
+        id as head_id
     from payer
-    group by customer_id
+    where is_billed and level > 0
+    order by customer_id asc, level desc
+),
+
+member as (
+    select
+        head_id,
+        head_id as id,
+        0 as level,
+        true as is_billed
+    from (select distinct billed.head_id from billed) as head
+    union all
+    select
+        member.head_id,
+        customer.id,
+        member.level + 1 as level,
+        member.is_billed and customer.bill_with_parent as is_billed
+    from member
+    inner join peakflo.customer as customer
+        on customer.company_id = %(company_id)s and member.id = customer.parent_id
+    where member.level < 9
+),
+
+concerned as (
+    select id from payer
+    union
+    select id from member
+),
+
+customer as (
+    select
+        known.id,
+        known.source_id,
+        known.status,
+        coalesce(known.currency, company.home_currency) as currency,
+        known.balance,
+        known.balance_with_children,
+        -- Changed since the changes were read, so that documents may have changed with it.
+        coalesce(staged.read_at > %(changes_read_at)s::timestamptz, true) as is_later
+    from concerned
+    inner join peakflo.customer as known on known.company_id = %(company_id)s and concerned.id = known.id
+    inner join peakflo.company as company on known.company_id = company.company_id
+    left join staging.customer as staged on staged.realm_id = %(realm_id)s and known.source_id = staged.qbo_id
+),
+
+open_invoice as (
+    select
+        invoice.customer_id,
+        coalesce(invoice.currency, company.home_currency) as currency,
+        sum(invoice.amount_due) as due,
+        sum(invoice.amount_due) filter (
+            where invoice.due_date < (%(read_at)s::timestamptz at time zone company.time_zone)::date
+        ) as overdue
+    from peakflo.invoice as invoice
+    inner join peakflo.company as company on invoice.company_id = company.company_id
+    where
+        invoice.company_id = %(company_id)s
+        and invoice.customer_id = any(array(select concerned.id from concerned))
+        and invoice.status = 'sent'
+        and invoice.deleted_at is null
+    group by 1, 2
+),
+
+-- The money of a customer that QuickBooks has and that is applied to nothing, or that Peakflo has and that is meant for
+-- nothing that is still open.
+loose as (
+    select
+        payment.customer_id,
+        'payment' as kind,
+        payment.currency,
+        payment.id,
+        payment.source_id,
+        payment.payment_date as date,
+        payment.unapplied_amount as amount
+    from peakflo.payment as payment
+    where
+        payment.company_id = %(company_id)s
+        and payment.customer_id = any(array(select concerned.id from concerned))
+        and payment.origin = 'quickbooks'
+        and payment.unapplied_amount > 0
+        and payment.status = 'active'
+        and payment.deleted_at is null
+    union all
+    -- What QuickBooks has not applied of a payment of Peakflo's: peakflo.payment says what Peakflo took.
+    select
+        payment.customer_id,
+        'payment' as kind,
+        payment.currency,
+        payment.id,
+        payment.source_id,
+        payment.payment_date as date,
+        (staged.payload ->> 'UnappliedAmt')::numeric as amount
+    from peakflo.payment as payment
+    inner join staging.payment as staged
+        on staged.realm_id = %(realm_id)s and payment.source_id = staged.qbo_id
+    where
+        payment.company_id = %(company_id)s
+        and payment.customer_id = any(array(select concerned.id from concerned))
+        and payment.origin = 'peakflo'
+        and staged.deleted_at is null
+        and jsonb_typeof(staged.payload -> 'UnappliedAmt') = 'number'
+        and (staged.payload ->> 'UnappliedAmt')::numeric > 0
+    union all
+    select
+        credit_note.customer_id,
+        'credit' as kind,
+        credit_note.currency,
+        credit_note.id,
+        credit_note.source_id,
+        credit_note.issue_date as date,
+        credit_note.remaining_credit as amount
+    from peakflo.credit_note as credit_note
+    where
+        credit_note.company_id = %(company_id)s
+        and credit_note.customer_id = any(array(select concerned.id from concerned))
+        and credit_note.status = 'open'
+        and credit_note.deleted_at is null
+        and credit_note.remaining_credit > 0
+    union all
+    select
+        unbooked.customer_id,
+        'unbooked' as kind,
+        unbooked.currency,
+        unbooked.payment_id as id,
+        null as source_id,
+        unbooked.payment_date as date,
+        unbooked.spare_amount as amount
+    from outbox.unbooked_payment as unbooked
+    where
+        unbooked.company_id = %(company_id)s
+        and unbooked.customer_id = any(array(select concerned.id from concerned))
+        and unbooked.spare_amount > 0
+),
+
+money as (
+    select
+        loose.customer_id,
+        coalesce(loose.currency, asked.home_currency) as currency,
+        jsonb_agg(item.money order by loose.date, loose.id) filter (where loose.kind = 'payment') as payments,
+        jsonb_agg(item.money order by loose.date, loose.id) filter (where loose.kind = 'credit') as credits,
+        jsonb_agg(item.money order by loose.date, loose.id) filter (where loose.kind = 'unbooked') as unbooked
+    from loose
+    cross join (select asked.home_currency, asked.today from asked limit 1) as asked
+    cross join lateral (
+        select
+            jsonb_build_object(
+                'id', loose.id,
+                'source_id', loose.source_id,
+                'amount', loose.amount::text,
+                'date', loose.date,
+                'is_future', loose.date > asked.today
+            ) as money
+    ) as item
+    group by 1, 2
 ),
 
 -- What is staged or even refused and not merged: what is merged of these is old.
 waiting as (
     select
         unmerged.entity,
-        unmerged.qbo_id,
-        (
-            select record.payload #>> '{CustomerRef,value}'
-            from staging.record as record
-            where
-                record.realm_id = %(realm_id)s
-                and record.entity = unmerged.entity
-                and record.qbo_id = unmerged.qbo_id
-        ) as customer_qbo_id
+        unmerged.qbo_id
     from staging.unmerged as unmerged
-    where unmerged.realm_id = %(realm_id)s
-    union all
+    where unmerged.realm_id = %(realm_id)s and unmerged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+    union
     select
         entity,
-        qbo_id,
-        null as customer_qbo_id
+        qbo_id
     from sync.problem
-    where company_id = %(company_id)s and realm_id = %(realm_id)s and direction = 'inbound' and state <> 'resolved'
+    where
+        company_id = %(company_id)s
+        and realm_id = %(realm_id)s
+        and direction = 'inbound'
+        and state <> 'resolved'
+        and entity in ('customer', 'invoice', 'payment', 'credit_memo')
 ),
 
-waiting_customer as (
-    select mapped.peakflo_id as id
+-- Whose it is, as far as that can be told.
+waiting_of as (
+    select
+        waiting.entity,
+        (
+            select mapped.peakflo_id
+            from mapping.customer as mapped
+            where
+                mapped.realm_id = %(realm_id)s
+                and mapped.qbo_id
+                = case waiting.entity when 'customer' then waiting.qbo_id else record.payload #>> '{CustomerRef,value}' end
+        ) as customer_id
     from waiting
-    inner join mapping.customer as mapped
+    left join staging.record as record
         on
-            mapped.realm_id = %(realm_id)s
-            and mapped.qbo_id
-            = case
-                when waiting.entity = 'customer' then waiting.qbo_id
-                when waiting.entity in ('payment', 'credit_memo') then waiting.customer_qbo_id
-            end
+            record.realm_id = %(realm_id)s
+            and waiting.entity = record.entity
+            and waiting.qbo_id = record.qbo_id
 )
 
 select
@@ -75,87 +238,69 @@ select
     asked.currency,
     known.source_id as customer_qbo_id,
     known.status as customer_status,
-    total.due as total_due,
-    total.overdue as total_overdue,
-    unapplied.payments,
-    credit.credits,
-    payer_ids.ids && array(select waiting_customer.id from waiting_customer) as is_customer_waiting
-from asked
-inner join payer_ids on asked.customer_id = payer_ids.customer_id
-inner join peakflo.customer as known on known.company_id = %(company_id)s and asked.customer_id = known.id
-cross join lateral (
-    select
-        coalesce(sum(invoice.amount_due), 0) as due,
-        coalesce(sum(invoice.amount_due) filter (where invoice.due_date < asked.today), 0) as overdue
-    from peakflo.invoice as invoice
-    where
-        invoice.company_id = %(company_id)s
-        and invoice.customer_id = asked.customer_id
-        and coalesce(invoice.currency, asked.home_currency) is not distinct from asked.currency
-        and invoice.status = 'sent'
-        and invoice.deleted_at is null
-) as total
-cross join lateral (
-    select
-        coalesce(
-            jsonb_agg(
-                jsonb_build_object(
-                    'id', payment.id,
-                    'source_id', payment.source_id,
-                    'amount', payment.amount::text,
-                    'date', payment.payment_date,
-                    'is_future', payment.payment_date > asked.today
-                )
-                order by payment.payment_date, payment.id
-            ),
-            '[]'
-        ) as payments
-    from (
+    coalesce(total.due, 0) as total_due,
+    coalesce(total.overdue, 0) as total_overdue,
+    (
         select
-            kept.id,
-            kept.source_id,
-            kept.payment_date,
-            case
-                -- Taken by Peakflo and not in QuickBooks yet: QuickBooks' balance knows nothing of all that it settles.
-                when kept.origin = 'peakflo' and kept.source_id is null
-                    then (
-                        select kept.amount + coalesce(sum(settled.withholding_tax_amount + settled.rounding_amount), 0)
-                        from peakflo.payment_allocation as settled
-                        where settled.company_id = %(company_id)s and settled.payment_id = kept.id
-                    )
-                else kept.unapplied_amount
-            end as amount
-        from peakflo.payment as kept
-        where
-            kept.company_id = %(company_id)s
-            and kept.customer_id = any(payer_ids.ids)
-            and coalesce(kept.currency, asked.home_currency) is not distinct from asked.currency
-            and kept.status = 'active'
-            and kept.deleted_at is null
-            and (kept.unapplied_amount > 0 or (kept.origin = 'peakflo' and kept.source_id is null))
-    ) as payment
-    where payment.amount > 0
-) as unapplied
-cross join lateral (
-    select
-        coalesce(
             jsonb_agg(
                 jsonb_build_object(
-                    'id', credit_note.id,
-                    'source_id', credit_note.source_id,
-                    'amount', credit_note.remaining_credit::text,
-                    'date', credit_note.issue_date
+                    'customer_id', customer.id,
+                    'source_id', customer.source_id,
+                    'open', coalesce(open_invoice.due, 0)::text,
+                    'balance', case when customer.currency is not distinct from asked.currency then customer.balance::text end,
+                    'is_later', customer.is_later,
+                    'payments', coalesce(money.payments, '[]'),
+                    'credits', coalesce(money.credits, '[]'),
+                    'unbooked', coalesce(money.unbooked, '[]')
                 )
-                order by credit_note.issue_date, credit_note.id
-            ),
-            '[]'
-        ) as credits
-    from peakflo.credit_note as credit_note
-    where
-        credit_note.company_id = %(company_id)s
-        and credit_note.customer_id = any(payer_ids.ids)
-        and coalesce(credit_note.currency, asked.home_currency) is not distinct from asked.currency
-        and credit_note.status = 'open'
-        and credit_note.deleted_at is null
-        and credit_note.remaining_credit > 0
-) as credit;
+                order by payer.level
+            )
+        from payer
+        inner join customer on payer.id = customer.id
+        left join open_invoice
+            on customer.id = open_invoice.customer_id and asked.currency is not distinct from open_invoice.currency
+        left join money on customer.id = money.customer_id and asked.currency is not distinct from money.currency
+        where
+            payer.customer_id = asked.customer_id
+            and (payer.level = 0 or customer.currency is not distinct from asked.currency)
+    ) as payers,
+    (
+        select
+            jsonb_build_object(
+                'head_id', head.id,
+                'source_id', head.source_id,
+                'open', coalesce(sum(open_invoice.due) filter (where member.is_billed), 0)::text,
+                'owed',
+                (
+                    head.balance_with_children
+                    - coalesce(sum(customer.balance) filter (where not member.is_billed), 0)
+                )::text,
+                'is_later', head.is_later
+            )
+        from billed
+        inner join customer as head on billed.head_id = head.id
+        inner join member on billed.head_id = member.head_id
+        inner join customer on member.id = customer.id
+        left join open_invoice
+            on customer.id = open_invoice.customer_id and asked.currency is not distinct from open_invoice.currency
+        where billed.customer_id = asked.customer_id and head.currency is not distinct from asked.currency
+        group by head.id, head.source_id, head.balance_with_children, head.is_later
+    ) as family,
+    exists(
+        select
+        from waiting_of
+        where
+            waiting_of.entity <> 'invoice'
+            and waiting_of.customer_id in (select payer.id from payer where payer.customer_id = asked.customer_id)
+    ) as is_customer_waiting,
+    exists(
+        select
+        from waiting_of
+        where
+            waiting_of.customer_id is null
+            or waiting_of.customer_id in (select payer.id from payer where payer.customer_id = asked.customer_id)
+    ) as has_strays
+from asked
+inner join customer as known on asked.customer_id = known.id
+left join open_invoice as total
+    on asked.customer_id = total.customer_id and asked.currency is not distinct from total.currency;

@@ -30,6 +30,45 @@ future as (
     group by allocation.target_id
 ),
 
+-- What Peakflo took for an invoice and QuickBooks' balance of it does not know.
+unbooked as (
+    select
+        allocation.invoice_id,
+        jsonb_agg(
+            jsonb_build_object(
+                'id', allocation.payment_id,
+                'source_id', null,
+                'amount', allocation.covers::text,
+                'date', allocation.payment_date,
+                'is_future', allocation.payment_date > company.today
+            )
+            order by allocation.payment_date, allocation.payment_id
+        ) as payments
+    from outbox.unbooked_allocation as allocation
+    cross join company
+    where
+        allocation.company_id = %(company_id)s
+        and allocation.invoice_id = any(%(invoice_ids)b::uuid[])
+        and allocation.covers > 0
+    group by allocation.invoice_id
+),
+
+-- Peakflo's payments of an invoice whose state in QuickBooks somebody has to look into.
+questioned as (
+    select
+        allocation.target_id as invoice_id,
+        array_agg(distinct allocation.payment_id::text order by allocation.payment_id::text) as payment_ids
+    from sync.problem as problem
+    inner join peakflo.payment_allocation as allocation
+        on allocation.company_id = %(company_id)s and problem.peakflo_id = allocation.payment_id
+    where
+        problem.company_id = %(company_id)s
+        and problem.realm_id = %(realm_id)s
+        and problem.direction = 'outbound'
+        and problem.state = 'open'
+    group by allocation.target_id
+),
+
 waiting as (
     -- A version that is staged and not merged, or could not even be staged: what is merged is old.
     select qbo_id
@@ -57,9 +96,13 @@ select
     staged.sync_token,
     staged.qbo_updated_at,
     coalesce(future.payments, '[]') as future_payments,
+    coalesce(unbooked.payments, '[]') as unbooked,
+    coalesce(questioned.payment_ids, '{}') as questioned,
     known.source_id in (select waiting.qbo_id from waiting) as is_invoice_waiting
 from unnest(%(invoice_ids)b::uuid[]) as given (id)
 cross join company
 inner join peakflo.invoice as known on known.company_id = %(company_id)s and given.id = known.id
 inner join staging.invoice as staged on staged.realm_id = %(realm_id)s and known.source_id = staged.qbo_id
-left join future on known.id = future.target_id;
+left join future on known.id = future.target_id
+left join unbooked on known.id = unbooked.invoice_id
+left join questioned on known.id = questioned.invoice_id;

@@ -125,6 +125,8 @@ class ReminderService:
         assert verdicts.keys() >= wanted | set(invoices)
         for qbo_id, verdict in verdicts.items():
             expected = oracle.expect(qbo_id)
+            if verdict.verdict == "send":
+                assert oracle.is_owed(qbo_id), qbo_id
             if expected.amount_due is not None:
                 assert Expected.of(verdict) == expected, qbo_id
             else:

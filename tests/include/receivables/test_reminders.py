@@ -146,13 +146,16 @@ def test_a_payment_of_a_grandparent_covers_the_invoice_and_one_of_a_child_does_n
 def test_money_in_another_currency_covers_nothing(
     bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking
 ):
-    ada = books.customer("Ada")
+    parent = books.customer("Parent")
+    ada = books.customer("Ada", ParentRef={"value": parent})
     invoice = books.invoice(ada, "100")
-    books.pay(ada, "1000")
+    books.pay(parent, "1000")
     bench.sync(acme)
     assert says(ask(invoice)[invoice]) == ("hold", ["covered_by_payment"])
 
-    bench.db.execute("update peakflo.payment set currency = 'EUR'")
+    bench.db.execute(
+        "update peakflo.customer set currency = 'EUR' where id = %s", [ask.id("customer", parent)]
+    )
 
     assert says(ask(invoice)[invoice]) == ("send", [])
 

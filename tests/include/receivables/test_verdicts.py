@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from include.receivables.cover import Family, Money, Payer, total
 from include.receivables.verdict_records import MOST_LISTED, answer
-from include.receivables.verdicts import MESSAGES, Facts, Freshness, Verdict, judge, unknown
+from include.receivables.verdicts import MESSAGES, Evidence, Facts, Freshness, Verdict, judge, unknown
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 FRESH = Freshness(NOW)
@@ -26,16 +29,39 @@ OPEN = Facts(
     customer_status="active",
     total_due=Decimal("250.0000"),
     total_overdue=Decimal("100.0000"),
-    payments=[],
-    credits=[],
+    payers=[],
+    family=None,
     future_payments=[],
+    unbooked=[],
+    questioned=[],
     is_invoice_waiting=False,
     is_customer_waiting=False,
+    has_strays=False,
 )
 
 
-def money(amount: str, *, name: str = "a", is_future: bool = False) -> dict:
-    return {"id": name, "source_id": "1", "amount": amount, "date": "2026-11-25", "is_future": is_future}
+def money(amount: str, *, name: str = "a", is_future: bool = False) -> Money:
+    return Money(name, "1", Decimal(amount), NOW.date(), is_future)
+
+
+def payer(other: str = "0", *, open: str = "250", **more: Any) -> Payer:  # noqa: A002 - the field's own name
+    """Somebody who may pay, with so much other money."""
+    fields = {"payments": [], "credits": [], "unbooked": [], "is_later": False} | more
+    documented = total([*fields["payments"], *fields["credits"]])
+    balance = Decimal(open) - documented - Decimal(other)
+    return Payer(**{"customer_id": "c", "source_id": "17", "open": Decimal(open), "balance": balance} | fields)
+
+
+def family(owed: str | None) -> Family:
+    return Family("h", "16", Decimal(400), None if owed is None else Decimal(owed), False)
+
+
+def owing(other: str = "0", **more: Any) -> dict[str, Any]:
+    """The facts of an invoice whose customer alone may pay it."""
+    return {"payers": [payer(other, **more)]}
+
+
+OPEN = dataclasses.replace(OPEN, payers=[payer()])
 
 
 def codes(verdict: Verdict) -> list[str]:
@@ -53,18 +79,39 @@ def codes(verdict: Verdict) -> list[str]:
         ({"status": "draft"}, ["draft"]),
         ({"customer_status": "archived"}, ["customer_archived"]),
         ({"customer_status": "deleted"}, ["customer_archived"]),
-        ({"payments": [money("99.99")]}, []),
-        ({"payments": [money("100")]}, ["covered_by_payment"]),
-        ({"payments": [money("60"), money("40")]}, ["covered_by_payment"]),
-        ({"credits": [money("100")]}, ["covered_by_credit"]),
-        ({"payments": [money("60")], "credits": [money("39.99")]}, []),
-        ({"payments": [money("60")], "credits": [money("40")]}, ["covered"]),
+        (owing(payments=[money("99.99")]), []),
+        (owing(payments=[money("100")]), ["covered_by_payment"]),
+        (owing(payments=[money("60"), money("40")]), ["covered_by_payment"]),
+        (owing(credits=[money("100")]), ["covered_by_credit"]),
+        (owing(payments=[money("60")], credits=[money("39.99")]), []),
+        (owing(payments=[money("60")], credits=[money("40")]), ["covered"]),
         (
-            {"payments": [money("100")], "credits": [money("100")]},
+            owing(payments=[money("100")], credits=[money("100")]),
             ["covered_by_payment", "covered_by_credit"],
         ),
-        ({"payments": [money("100", is_future=True)]}, ["covered_by_payment", "future_dated_payment"]),
-        ({"payments": [money("1", is_future=True)], "credits": [money("100")]}, ["covered_by_credit"]),
+        (owing(payments=[money("100", is_future=True)]), ["covered_by_payment", "future_dated_payment"]),
+        (owing(payments=[money("1", is_future=True)], credits=[money("100")]), ["covered_by_credit"]),
+        # Other money on accounts receivable counts, and uses up what is on the other side.
+        (owing("99.99"), []),
+        (owing("100"), ["covered_by_other"]),
+        (owing("60", payments=[money("40")]), ["covered"]),
+        (owing("100", payments=[money("100")]), ["covered_by_payment", "covered_by_other"]),
+        (owing("-100", credits=[money("100")]), []),
+        (owing("-50", credits=[money("150")]), ["covered_by_credit"]),
+        (owing("-1", payments=[money("100")]), []),
+        # A parent's money counts after the customer's own, a charge of the parent does not use up the customer's.
+        ({"payers": [payer(), payer("100", open="0")]}, ["covered_by_other"]),
+        ({"payers": [payer("40"), payer(open="0", credits=[money("60")])]}, ["covered"]),
+        ({"payers": [payer("100"), payer("-500", open="0")]}, ["covered_by_other"]),
+        ({"payers": [payer("-60"), payer("100", open="0")]}, []),
+        # Whoever gets the bills of a family is asked for what the family owes.
+        ({"family": family(owed="400")}, []),
+        ({"family": family(owed="300")}, ["covered_by_other"]),
+        # What Peakflo took for this invoice and QuickBooks does not have, and what it took for nothing that is open.
+        ({"unbooked": [money("100")]}, ["covered_by_payment"]),
+        ({"unbooked": [money("60")]}, []),
+        ({"unbooked": [money("60")]} | owing("40"), ["covered"]),
+        (owing(unbooked=[money("100")]), ["covered_by_payment"]),
         (
             {"status": "paid", "amount_due": Decimal(0), "future_payments": [money("100")]},
             ["paid", "future_dated_payment"],
@@ -89,7 +136,16 @@ def test_an_invoice_is_held_for_what_pays_it_or_rules_it_out(changes: dict, expe
         (FRESH, {"is_invoice_waiting": True}, "not_merged"),
         (FRESH, {"is_customer_waiting": True}, "not_merged"),
         (Freshness(NOW, customer="deadline"), {"customer_status": "archived"}, "deadline"),
-        (Freshness(NOW, changes="deadline"), {"payments": [money("100")]}, "deadline"),
+        (Freshness(NOW, changes="deadline"), owing(payments=[money("100")]), "deadline"),
+        (FRESH, {"questioned": ["p"]}, "payment_in_question"),
+        (FRESH, owing(balance=None), "unexplained_balance"),
+        (FRESH, {"payers": [payer(), payer(balance=None)]}, "unexplained_balance"),
+        (FRESH, {"family": family(owed=None)}, "unexplained_balance"),
+        # The balance is later than the documents.
+        (FRESH, owing("-1", is_later=True), "unexplained_balance"),
+        (FRESH, owing("1", is_later=True), "unexplained_balance"),
+        # A charge uses a credit up, or an invoice that could not be taken in does not.
+        (FRESH, owing("-50", credits=[money("100")]) | {"has_strays": True}, "unexplained_balance"),
         (Freshness(None, invoice="deadline"), {"status": "paid", "amount_due": Decimal(0)}, "deadline"),
     ],
 )
@@ -122,17 +178,41 @@ def test_a_verdict_is_good_for_ten_minutes_from_the_reading():
     assert judge(OPEN, FRESH).expires_at == NOW + timedelta(minutes=10)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        owing(is_later=True),
+        owing("100", is_later=True),
+        owing("-50") | {"has_strays": True},
+        {"has_strays": True},
+        {"questioned": ["p"], "unbooked": [money("100")]},
+        owing(balance=None, payments=[money("100")]),
+    ],
+)
+def test_what_is_explained_or_covered_anyway_is_not_unknown(changes: dict):
+    assert judge(dataclasses.replace(OPEN, **changes), FRESH).verdict != "unknown"
+
+
+def test_a_verdict_can_be_judged_again_from_its_evidence():
+    facts = dataclasses.replace(OPEN, **owing("60", payments=[money("40")]), family=family(owed="400"))
+    verdict = judge(facts, FRESH)
+
+    kept = Evidence.from_json(json.loads(json.dumps(verdict.evidence)))
+
+    assert judge(kept.facts, kept.freshness) == verdict
+
+
 def test_the_evidence_names_what_covers_the_invoice():
     covering = money("100", name="payment-1")
-    verdict = judge(dataclasses.replace(OPEN, payments=[covering]), FRESH)
+    verdict = judge(dataclasses.replace(OPEN, **owing(payments=[covering])), FRESH)
 
     assert verdict.reasons[0].as_json() == {
         "code": "covered_by_payment",
         "message": MESSAGES["covered_by_payment"],
         "ids": ["payment-1"],
     }
-    assert verdict.evidence["unapplied_payments"] == [covering]
-    assert (verdict.evidence["qbo_id"], verdict.evidence["balance"]) == ("130", "100.0000")
+    assert verdict.evidence["payers"][0]["payments"][0]["id"] == "payment-1"
+    assert (verdict.evidence["qbo_id"], verdict.evidence["amount_due"]) == ("130", "100.0000")
 
 
 def test_each_reason_has_a_sentence():
