@@ -64,7 +64,9 @@ class Oracle:
         self._payments = records["Payment"]
         self._unapplied = self._money(records["Payment"], "UnappliedAmt")
         self._credits = self._money(records["CreditMemo"], "RemainingCredit")
-        self._owed = defaultdict(Decimal, {each: Decimal(owed) for each, owed in truth["receivables"].items()})
+        self._owed = defaultdict(
+            Decimal, {each: Decimal(owed) for each, owed in truth["receivables"].items()}
+        )
         self._open: dict[str, Decimal] = defaultdict(Decimal)
         for record in records["Invoice"]:
             self._open[record["CustomerRef"]["value"]] += record["Balance"]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID  # noqa: TC003 - msgspec reads the annotations
 
 import msgspec
 
 from include.receivables import cover
-from include.receivables.cover import Family, Money, Payer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from decimal import Decimal
 
-    from include.receivables.cover import Cover
+    from include.receivables.cover import Cover, Family, Money, Payer
 
 # Kept with each verdict; another number for other rules, so that kept evidence is judged by those of its time.
 RULES_VERSION = 2
@@ -35,9 +34,10 @@ MESSAGES = {
     "customer_archived": "The customer is inactive or deleted in QuickBooks.",
     "covered_by_payment": "Payments that QuickBooks has not applied to any invoice, or does not have yet, cover it.",
     "covered_by_credit": "Open credit memos cover it.",
-    "covered_by_other": "Other money on accounts receivable covers it: QuickBooks' balance of the customer, or of those "
-    "billed together with it, is that much less than the open invoices.",
-    "covered": "Payments that are not applied, open credit memos and other money on accounts receivable cover it together.",
+    "covered_by_other": "Other money on accounts receivable covers it: QuickBooks' balance of the customer, or of all "
+    "who are billed together with it, is that much less than the open invoices.",
+    "covered": "Payments that are not applied, open credit memos and other money on accounts receivable cover it only "
+    "together.",
     # unknown
     "payment_in_question": "A payment that Peakflo took for it differs from QuickBooks, or was refused there, until "
     "somebody has looked into that.",
@@ -58,6 +58,7 @@ MESSAGES = {
     "other_company": "The invoice belongs to another company, or to another QuickBooks company.",
     "no_company": "There is no company of that id.",
 }
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

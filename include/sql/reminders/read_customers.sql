@@ -1,14 +1,20 @@
--- Read what customers owe in a currency and who may pay it: they themselves and all whom they are sub-customers of, each
--- with its open invoices, QuickBooks' balance, and the money that is applied to nothing yet. A customer's records are of
--- one realm, its own.
-with recursive asked as (
+-- Read what customers owe in a currency and who may pay it: they and all whom they are sub-customers of, each with its
+-- open invoices, QuickBooks' balance, and the money that is applied to nothing yet. A customer's records are of one
+-- realm, its own.
+with recursive company as (
+    select
+        home_currency,
+        (%(read_at)s::timestamptz at time zone time_zone)::date as today,
+        %(changes_read_at)s::timestamptz as changes_read_at
+    from peakflo.company
+    where company_id = %(company_id)s
+),
+
+asked as (
     select
         given.customer_id,
-        given.currency,
-        company.home_currency,
-        (%(read_at)s::timestamptz at time zone company.time_zone)::date as today
+        given.currency
     from unnest(%(customer_ids)b::uuid[], %(currencies)b::text[]) as given (customer_id, currency)
-    inner join peakflo.company as company on company.company_id = %(company_id)s
 ),
 
 -- The nearest first. QuickBooks allows five levels; a chain that ends in itself must not go on for ever.
@@ -18,7 +24,7 @@ payer as (
         customer_id as id,
         0 as level,
         true as is_billed
-    from (select distinct asked.customer_id from asked) as given
+    from (select distinct customer_id from asked) as given
     union all
     select
         payer.customer_id,
@@ -29,6 +35,14 @@ payer as (
     inner join peakflo.customer as customer
         on customer.company_id = %(company_id)s and payer.id = customer.id
     where customer.parent_id is not null and payer.level < 9
+),
+
+payer_ids as (
+    select
+        customer_id,
+        array_agg(id) as ids
+    from payer
+    group by customer_id
 ),
 
 -- Who gets the bill of a customer that is billed with its parent.
@@ -75,10 +89,10 @@ customer as (
         known.balance,
         known.balance_with_children,
         -- Changed since the changes were read, so that documents may have changed with it.
-        coalesce(staged.read_at > %(changes_read_at)s::timestamptz, true) as is_later
+        coalesce(staged.read_at > company.changes_read_at, true) as is_later
     from concerned
+    cross join company
     inner join peakflo.customer as known on known.company_id = %(company_id)s and concerned.id = known.id
-    inner join peakflo.company as company on known.company_id = company.company_id
     left join staging.customer as staged on staged.realm_id = %(realm_id)s and known.source_id = staged.qbo_id
 ),
 
@@ -87,17 +101,15 @@ open_invoice as (
         invoice.customer_id,
         coalesce(invoice.currency, company.home_currency) as currency,
         sum(invoice.amount_due) as due,
-        sum(invoice.amount_due) filter (
-            where invoice.due_date < (%(read_at)s::timestamptz at time zone company.time_zone)::date
-        ) as overdue
+        sum(invoice.amount_due) filter (where invoice.due_date < company.today) as overdue
     from peakflo.invoice as invoice
-    inner join peakflo.company as company on invoice.company_id = company.company_id
+    cross join company
     where
         invoice.company_id = %(company_id)s
         and invoice.customer_id = any(array(select concerned.id from concerned))
         and invoice.status = 'sent'
         and invoice.deleted_at is null
-    group by 1, 2
+    group by invoice.customer_id, coalesce(invoice.currency, company.home_currency)
 ),
 
 -- The money of a customer that QuickBooks has and that is applied to nothing, or that Peakflo has and that is meant for
@@ -174,23 +186,24 @@ loose as (
 money as (
     select
         loose.customer_id,
-        coalesce(loose.currency, asked.home_currency) as currency,
+        coalesce(loose.currency, company.home_currency) as currency,
         jsonb_agg(item.money order by loose.date, loose.id) filter (where loose.kind = 'payment') as payments,
         jsonb_agg(item.money order by loose.date, loose.id) filter (where loose.kind = 'credit') as credits,
         jsonb_agg(item.money order by loose.date, loose.id) filter (where loose.kind = 'unbooked') as unbooked
     from loose
-    cross join (select asked.home_currency, asked.today from asked limit 1) as asked
+    cross join company
     cross join lateral (
-        select
+        values (
             jsonb_build_object(
                 'id', loose.id,
                 'source_id', loose.source_id,
                 'amount', loose.amount::text,
                 'date', loose.date,
-                'is_future', loose.date > asked.today
-            ) as money
-    ) as item
-    group by 1, 2
+                'is_future', loose.date > company.today
+            )
+        )
+    ) as item (money)
+    group by loose.customer_id, coalesce(loose.currency, company.home_currency)
 ),
 
 -- What is staged or even refused and not merged: what is merged of these is old.
@@ -217,20 +230,21 @@ waiting as (
 waiting_of as (
     select
         waiting.entity,
-        (
-            select mapped.peakflo_id
-            from mapping.customer as mapped
-            where
-                mapped.realm_id = %(realm_id)s
-                and mapped.qbo_id
-                = case waiting.entity when 'customer' then waiting.qbo_id else record.payload #>> '{CustomerRef,value}' end
-        ) as customer_id
+        mapped.peakflo_id as customer_id
     from waiting
     left join staging.record as record
         on
             record.realm_id = %(realm_id)s
             and waiting.entity = record.entity
             and waiting.qbo_id = record.qbo_id
+    left join mapping.customer as mapped
+        on
+            mapped.realm_id = %(realm_id)s
+            and mapped.qbo_id
+            = case waiting.entity
+                when 'customer' then waiting.qbo_id
+                else record.payload #>> '{CustomerRef,value}'
+            end
 )
 
 select
@@ -247,7 +261,8 @@ select
                     'customer_id', customer.id,
                     'source_id', customer.source_id,
                     'open', coalesce(open_invoice.due, 0)::text,
-                    'balance', case when customer.currency is not distinct from asked.currency then customer.balance::text end,
+                    'balance',
+                    case when customer.currency is not distinct from asked.currency then customer.balance end::text,
                     'is_later', customer.is_later,
                     'payments', coalesce(money.payments, '[]'),
                     'credits', coalesce(money.credits, '[]'),
@@ -291,16 +306,17 @@ select
         from waiting_of
         where
             waiting_of.entity <> 'invoice'
-            and waiting_of.customer_id in (select payer.id from payer where payer.customer_id = asked.customer_id)
+            and waiting_of.customer_id = any(payer_ids.ids)
     ) as is_customer_waiting,
     exists(
         select
         from waiting_of
         where
             waiting_of.customer_id is null
-            or waiting_of.customer_id in (select payer.id from payer where payer.customer_id = asked.customer_id)
+            or waiting_of.customer_id = any(payer_ids.ids)
     ) as has_strays
 from asked
 inner join customer as known on asked.customer_id = known.id
+inner join payer_ids on asked.customer_id = payer_ids.customer_id
 left join open_invoice as total
     on asked.customer_id = total.customer_id and asked.currency is not distinct from total.currency;

@@ -8,6 +8,7 @@ from include.quickbooks.entities import SYNCED
 from include.receivables import staging
 from include.receivables.reminders import ReminderRequest, refresh_and_judge
 from tests import truth
+from tests.asking import Asking, says
 from tests.expected import peakflo_id
 from tests.oracle import Oracle
 from tests.quick_start import connect_as_imported
@@ -15,11 +16,8 @@ from tests.quick_start import connect_as_imported
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from uuid import UUID
 
     from include.receivables.companies import Company
-    from include.receivables.reminders import Judgement
-    from include.receivables.verdicts import Verdict
     from tests.bookkeeper import Bookkeeper
     from tests.workbench import Workbench
 
@@ -27,39 +25,6 @@ if TYPE_CHECKING:
 
 BEYOND_OVERLAP = 900
 SMALL = {"customers": 20, "invoices": 150, "payments": 60}
-
-
-class Asking:
-    """Somebody who asks about one company's invoices."""
-
-    def __init__(self, bench: Workbench, company: Company) -> None:
-        self._bench = bench
-        self._company = company
-
-    def __call__(self, *invoices: str, customers: tuple[str, ...] = ()) -> dict[str, Verdict]:
-        """Ask, by QuickBooks' Ids, and return the verdicts by them."""
-        judgement = self.judgement(*invoices, customers=customers)
-        assert judgement.cause == ""
-        oracle = Oracle(self._bench.sandbox, self._company.realm_id)
-        ids = {self.id("invoice", qbo_id): qbo_id for qbo_id in oracle.invoices}
-        return {ids[verdict.invoice_id]: verdict for verdict in judgement.verdicts}
-
-    def judgement(self, *invoices: str, customers: tuple[str, ...] = ()) -> Judgement:
-        request = ReminderRequest(
-            self._company.company_id,
-            tuple(self.id("invoice", each) for each in invoices),
-            tuple(self.id("customer", each) for each in customers),
-        )
-        return refresh_and_judge(self._bench.access, request, self._bench.occasion(), seconds=30)
-
-    def id(self, table: str, qbo_id: str) -> UUID:
-        found = peakflo_id(self._company.realm_id, table, qbo_id)
-        assert found is not None
-        return found
-
-
-def says(verdict: Verdict) -> tuple[str, list[str]]:
-    return verdict.verdict, [reason.code for reason in verdict.reasons]
 
 
 @pytest.fixture

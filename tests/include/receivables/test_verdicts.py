@@ -49,7 +49,9 @@ def payer(other: str = "0", *, open: str = "250", **more: Any) -> Payer:  # noqa
     fields = {"payments": [], "credits": [], "unbooked": [], "is_later": False} | more
     documented = total([*fields["payments"], *fields["credits"]])
     balance = Decimal(open) - documented - Decimal(other)
-    return Payer(**{"customer_id": "c", "source_id": "17", "open": Decimal(open), "balance": balance} | fields)
+    return Payer(
+        **{"customer_id": "c", "source_id": "17", "open": Decimal(open), "balance": balance} | fields
+    )
 
 
 def family(owed: str | None) -> Family:

@@ -1,0 +1,104 @@
+"""A journal entry or a deposit credits the customer, and nobody has linked it to the invoice yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.asking import Asking
+
+if TYPE_CHECKING:
+    from tests.cashier import Cashier
+
+
+def receivable_line(cashier: Cashier, customer: str, amount: str, side: str) -> dict:
+    detail = {
+        "PostingType": side,
+        "AccountRef": {"value": cashier.account("Accounts Receivable (A/R)")},
+        "Entity": {"Type": "Customer", "EntityRef": {"value": customer}},
+    }
+    return {"DetailType": "JournalEntryLineDetail", "Amount": amount, "JournalEntryLineDetail": detail}
+
+
+def journal(cashier: Cashier, customer: str, amount: str, side: str = "Credit") -> None:
+    """Post to accounts receivable of a customer, against a bank account."""
+    other = {
+        "PostingType": "Debit" if side == "Credit" else "Credit",
+        "AccountRef": {"value": cashier.account("Checking")},
+    }
+    against = {"DetailType": "JournalEntryLineDetail", "Amount": amount, "JournalEntryLineDetail": other}
+    cashier.books.write("JournalEntry", Line=[receivable_line(cashier, customer, amount, side), against])
+
+
+@pytest.fixture
+def ask(cashier: Cashier) -> Asking:
+    return Asking(cashier.bench, cashier.company)
+
+
+@pytest.mark.parametrize("enter", [journal])
+@pytest.mark.parametrize(("amount", "expected"), [("100", "hold"), ("99.99", "send"), ("150", "hold")])
+def test_money_on_the_customers_account_counts_whatever_it_is(
+    cashier: Cashier, ask: Asking, enter, amount: str, expected: str
+):
+    ada = cashier.books.customer("Ada Receivable")
+    invoice = cashier.books.invoice(ada, "100")
+    cashier.bench.sync(cashier.company)
+    enter(cashier, ada, amount)
+
+    assert ask.about(invoice) == (expected, ["covered_by_other"] if expected == "hold" else [])
+
+
+def test_a_parents_credit_covers_what_its_sub_customer_is_billed_with(cashier: Cashier, ask: Asking):
+    parent = cashier.books.customer("Parent")
+    child = cashier.books.customer("Child", ParentRef={"value": parent}, BillWithParent=True)
+    invoice = cashier.books.invoice(child, "100")
+    cashier.bench.sync(cashier.company)
+    journal(cashier, parent, "100")
+
+    assert ask.about(invoice) == ("hold", ["covered_by_other"])
+
+
+@pytest.mark.parametrize(("is_billed", "expected"), [(True, "hold"), (False, "send")])
+def test_a_siblings_credit_covers_only_what_is_billed_together(
+    cashier: Cashier, ask: Asking, is_billed: bool, expected: str
+):
+    parent = cashier.books.customer("Parent")
+    child = cashier.books.customer("Child", ParentRef={"value": parent}, BillWithParent=is_billed)
+    sibling = cashier.books.customer("Sibling", ParentRef={"value": parent}, BillWithParent=True)
+    invoice = cashier.books.invoice(child, "100")
+    cashier.bench.sync(cashier.company)
+    journal(cashier, sibling, "100")
+
+    assert ask.about(invoice)[0] == expected
+
+
+def test_a_refunded_credit_covers_nothing(cashier: Cashier, ask: Asking):
+    ada = cashier.books.customer("Ada Refunded")
+    invoice = cashier.books.invoice(ada, "100")
+    cashier.books.credit(ada, "100")
+    cashier.bench.sync(cashier.company)
+    assert ask.about(invoice) == ("hold", ["covered_by_credit"])
+
+    journal(cashier, ada, "100", "Debit")
+
+    assert ask.about(invoice) == ("send", [])
+
+
+def test_a_credit_that_a_charge_and_a_write_off_leave_alone_covers(cashier: Cashier, ask: Asking):
+    ada = cashier.books.customer("Ada Both")
+    invoice = cashier.books.invoice(ada, "100")
+    cashier.books.credit(ada, "60")
+    journal(cashier, ada, "30", "Debit")
+    journal(cashier, ada, "70")
+
+    assert ask.about(invoice) == ("hold", ["covered"])
+
+
+def test_a_balance_that_quickbooks_does_not_say_is_unknown(cashier: Cashier, ask: Asking):
+    ada = cashier.books.customer("Ada Silent")
+    invoice = cashier.books.invoice(ada, "100")
+    cashier.bench.sync(cashier.company)
+    cashier.bench.db.execute("update peakflo.customer set balance = null where source_id = %s", [ada])
+
+    assert ask.about(invoice) == ("unknown", ["unexplained_balance"])
