@@ -90,6 +90,7 @@ def merge_pending(db: Connection, run: Run) -> None:
     queued too; neither stops the others.
     """
     with realm_transaction(db, run.company.realm_id):
+        db.execute(load("mapping/map_merged_customers"), {"realm_id": run.company.realm_id})
         for merge in MERGES:
             _merge_entity(db, run, merge)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from include.quickbooks.entities import ENTITIES, JOURNAL_ENTRY
 from include.receivables.locks import realm_transaction
@@ -12,6 +12,7 @@ from include.sql import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from psycopg import Connection
 
@@ -47,6 +48,15 @@ def fetch_outdated(db: Connection, quickbooks: QuickBooksClient, run: Run) -> No
     _fetch(db, quickbooks, run, _select(db, run, "staging/select_outdated_links"))
 
 
+def fetch_left_behind(db: Connection, quickbooks: QuickBooksClient, run: Run, *, since: datetime) -> None:
+    """
+    Read what Peakflo has under customers that have gone, which may be those of the customers they were merged into.
+
+    :param since: QuickBooks' time from which on a customer that went has not been followed yet.
+    """
+    _fetch(db, quickbooks, run, _select(db, run, "staging/select_left_behind", since=since))
+
+
 def read_own_entries(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
     """Read the journal entries of Peakflo's payments, and mark those that QuickBooks does not have any more."""
     rows = db.execute(load("outbox/list_own_entries"), {"realm_id": run.company.realm_id})
@@ -74,10 +84,10 @@ def read_by_ids(
             logger.info("QuickBooks does not have %s %s any more.", entity.name, ", ".join(sorted(gone)))
 
 
-def _select(db: Connection, run: Run, statement: str) -> set[tuple[str, str]]:
+def _select(db: Connection, run: Run, statement: str, **more: Any) -> set[tuple[str, str]]:
     """Return the staging tables and Ids of the records that a statement lists per table."""
     keys = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
-    wanted = db.execute(load(statement), keys).fetchall()
+    wanted = db.execute(load(statement), keys | more).fetchall()
     return {(table, qbo_id) for table, qbo_ids in wanted for qbo_id in qbo_ids}
 
 

@@ -14,7 +14,7 @@ from include.receivables.locks import realm_transaction
 from include.receivables.merging import MERGES, merge_pending
 from include.receivables.pages import read_pages
 from include.receivables.proof import find_hidden_deletions
-from include.receivables.references import fetch_missing, fetch_outdated, read_own_entries
+from include.receivables.references import fetch_left_behind, fetch_missing, fetch_outdated, read_own_entries
 from include.receivables.staging import (
     advance_cursor,
     read_cursor,
@@ -46,7 +46,9 @@ def sync_company(
     db: Connection, quickbooks: QuickBooksClient, run: Run, *, accept_deletions: bool = False
 ) -> None:
     """
-    Bring a company up to date: one metered call, and a second one only for a record that others point at.
+    Bring a company up to date: one metered call, and more only for records that others point at.
+
+    What a customer had that went is read again, too: it may have been merged into another one.
 
     :param accept_deletions: believe a deletion however large it is.
     :raises ChangesExpiredError: when the company was never imported, or not read for too long.
@@ -58,6 +60,7 @@ def sync_company(
             f"Company {run.company.company_id!r} has not been imported yet: import it first."
         )
     read_changes(db, quickbooks, run, cursor - OVERLAP, accept_deletions=accept_deletions)
+    fetch_left_behind(db, quickbooks, run, since=cursor - OVERLAP)
     fetch_missing(db, quickbooks, run)
     fetch_outdated(db, quickbooks, run)
     outbox.compare_taken_back(db, run.company)

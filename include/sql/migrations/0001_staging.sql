@@ -56,6 +56,22 @@ create table staging.history (
     primary key (realm_id, entity, qbo_id, version_id)
 );
 
+-- Whose a record is: the customer of an invoice, a payment or a credit memo, or the parent of a sub-customer.
+create function staging.owner_of(record jsonb) returns text
+language sql immutable parallel safe
+return coalesce(record #>> '{CustomerRef,value}', record #>> '{ParentRef,value}');
+
+-- What a customer had once.
+create index on staging.history (realm_id, staging.owner_of(payload))
+where entity in ('customer', 'invoice', 'payment', 'credit_memo');
+
+-- Tell whether QuickBooks has no such customer any more: it was made inactive, merged into another one, or deleted.
+create function staging.is_gone(deleted_at timestamptz, customer jsonb) returns boolean
+language sql immutable parallel safe
+return deleted_at is not null or coalesce(customer ->> 'Active', '') = 'false';
+
+create index on staging.customer (realm_id, read_at) where staging.is_gone(deleted_at, payload);
+
 -- Every version seen: what QuickBooks had said at a moment is the newest one read before it.
 create view staging.version as
 select
