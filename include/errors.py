@@ -9,6 +9,7 @@ Every error of the sync, sorted by what to do about it.
   + RetryableError: the same call may go through later
     - UnreachableError: no answer, or an answer of the 5xx kind
     - ThrottledError: QuickBooks asked to slow down
+    - NoTokenError: QuickBooks gives no access token for now
     - BusyError: somebody else is at work on the same company
     - ChangesExpiredError: change data capture no longer reaches back to the cursor
   + RecordError: one record is refused, the others go on
@@ -94,6 +95,12 @@ class ThrottledError(RetryableError):
     def __init__(self, message: str, *, retry_after: float, intuit_tid: str | None = None) -> None:
         super().__init__(message, intuit_tid=intuit_tid)
         self.retry_after = retry_after
+
+
+class NoTokenError(RetryableError):
+    """QuickBooks gives no access token for now: the call was not made, or turned away for its old token."""
+
+    code = "no_token"
 
 
 class BusyError(RetryableError):

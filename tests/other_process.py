@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from include.errors import ReceivablesError
 from include.quickbooks.entities import ACCOUNT
 from include.quickbooks.oauth import OAuthApp
 from include.receivables.access import Access
@@ -77,6 +78,17 @@ def count_accounts(start: Barrier, keys: Keys, company_id: str, times: int = 1) 
     with keys.access().open_books(company_id) as books:
         start.wait(DEADLINE_SECONDS)
         return [books.quickbooks.count(ACCOUNT) for _ in range(times)]
+
+
+def try_to_count_accounts(start: Barrier, keys: Keys, company_id: str) -> str:
+    """Ask QuickBooks for a count, and return what error came of it."""
+    with keys.access().open_books(company_id) as books:
+        start.wait(DEADLINE_SECONDS)
+        try:
+            books.quickbooks.count(ACCOUNT)
+        except ReceivablesError as error:
+            return type(error).__name__
+    return ""
 
 
 def die_with_new_tokens(keys: Keys, company_id: str) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from include.quickbooks.entities import SYNCED
+from include.receivables.tokens import REFUSAL_PAUSE
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -34,3 +35,17 @@ def held(bench: Workbench, company_id: str) -> psycopg.Connection:
     holder = bench.access.connect()
     holder.execute("select pg_advisory_lock(hashtextextended('company/' || %s, 0))", [company_id])
     return holder
+
+
+def pass_the_pause(db: psycopg.Connection) -> None:
+    """Let the pause pass after which a refused refresh token is tried once more."""
+    db.execute("update sync.connection set refused_at = refused_at - %s", [REFUSAL_PAUSE])
+
+
+def disconnect_in_quickbooks(bench: Workbench, company: Company) -> None:
+    """Let an admin disconnect the app in QuickBooks, of which the sync has met the first sign a while ago."""
+    bench.sandbox.revoke(company.realm_id)
+    bench.db.execute(
+        "update sync.connection set refused_at = now() - %s where company_id = %s",
+        [REFUSAL_PAUSE, company.company_id],
+    )

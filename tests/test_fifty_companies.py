@@ -10,7 +10,7 @@ import pytest
 from include.sandbox.control import SandboxControl
 from tests.airflow_client import AirflowClient
 from tests.other_process import Keys
-from tests.quick_start import connect_as_imported
+from tests.quick_start import connect_as_imported, disconnect_in_quickbooks
 from tests.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def cycle(running_stack: RunningStack) -> Iterator[Cycle]:
         connected = connect_up_to(bench, COUNT)
         sandbox.add_fault("500", realm=connected["broken"].realm_id)
         sandbox.add_fault("429", realm=connected["throttled"].realm_id)
-        sandbox.revoke(connected["revoked"].realm_id)
+        disconnect_in_quickbooks(bench, connected["revoked"])
         sandbox.expire(connected["revoked"].realm_id)
         started_at = datetime.now(UTC)
         run_id = engineer.run(DAG_ID)

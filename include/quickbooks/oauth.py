@@ -12,9 +12,15 @@ from urllib.parse import urlencode
 import msgspec
 import requests
 
-from include.errors import ConfigurationError, ReauthorizeError, UnreachableError
+from include.errors import (
+    ConfigurationError,
+    ReauthorizeError,
+    ReceivablesError,
+    ThrottledError,
+    UnreachableError,
+)
 from include.quickbooks import transport
-from include.quickbooks.faults import Fault, error_for, raise_for_answer, raise_for_fault
+from include.quickbooks.faults import Fault, error_for, raise_for_answer, raise_for_fault, redact
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +30,8 @@ ENVIRONMENTS = ("production", "sandbox")
 TIMEOUT = (3.05, 30.0)
 # None that Intuit has ever given.
 NO_REFRESH_TOKEN = "none-of-any-company"  # noqa: S105
+# The only answer that speaks of the grant itself: OAuth names it so, whatever else may fail.
+INVALID_GRANT = "invalid_grant"
 
 
 class Endpoints(msgspec.Struct, frozen=True):
@@ -199,12 +207,27 @@ class OAuthApp:
             )
 
     def _raise_for_refusal(self, response: requests.Response, *secrets: str) -> None:
-        """Raise what a refusal means; Intuit has refused a grant with a success status, too."""
+        """
+        Raise what a refusal means; Intuit has refused a grant with a success status, too.
+
+        What neither blames the grant nor the app's settings passes: it tells nothing of the tokens.
+        """
         hidden = (self._credentials[1], *secrets)
-        if response.status_code == HTTPStatus.UNAUTHORIZED:
-            raise error_for(response, Fault("invalid_client", ""), secrets=hidden)
-        raise_for_answer(response, secrets=hidden)
-        raise_for_fault(response, secrets=hidden)
+        try:
+            raise_for_answer(response, secrets=hidden)
+            raise_for_fault(response, secrets=hidden)
+        except (ConfigurationError, UnreachableError, ThrottledError):
+            raise
+        except ReceivablesError as error:
+            if error.code == INVALID_GRANT:
+                raise
+            if response.status_code == HTTPStatus.UNAUTHORIZED:
+                raise error_for(response, Fault("invalid_client", ""), secrets=hidden) from None
+            raise UnreachableError(
+                f"QuickBooks gives no tokens and does not say why ({redact(error.code, hidden)}): the ones before "
+                "stay, try again later.",
+                intuit_tid=error.intuit_tid,
+            ) from None
 
 
 @cache

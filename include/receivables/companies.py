@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from include.quickbooks.oauth import OAuthApp
     from include.receivables.tokens import TokenCipher
+
+logger = logging.getLogger(__name__)
 
 COMPANY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -226,6 +229,19 @@ def disconnect_company(db: Connection, company: Company, *, app: OAuthApp, ciphe
         if row is not None and row[2] is not None:
             app.revoke(cipher.decrypt(row[2]))
         db.execute(load("sync/mark_disconnected"), keys)
+
+
+def mark_reauthorize(
+    db: Connection, *, company_id: str, realm_id: str, error: BaseException, run_id: int | None = None
+) -> None:
+    """
+    Stop a company until it is connected again, and say so in the log, once.
+
+    :param run_id: the run that met the error; one from before the present connection says nothing of it.
+    """
+    keys = {"company_id": company_id, "realm_id": realm_id, "error": str(error), "run_id": run_id}
+    if db.execute(load("sync/mark_reauthorize"), keys).fetchone() is not None:
+        logger.error("Company %s, realm %s, has to be connected again: %s", company_id, realm_id, error)
 
 
 def set_paused(db: Connection, company: Company, *, is_paused: bool) -> None:

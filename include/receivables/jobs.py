@@ -168,7 +168,8 @@ def run_batch(company_ids: Sequence[str], job: Callable[[str], Outcome]) -> list
         except BusyError as error:
             logger.warning("%s", error)
         except Exception as error:
-            logger.error("Company %s failed: %s", company_id, error)
+            # The task fails with it, which is an error in its log; what a person has to do is said where it begins.
+            logger.warning("Company %s failed: %s", company_id, error)
             failures[company_id] = error
     if failures:
         raise next(iter(failures.values())) if len(company_ids) == 1 else BatchError(failures)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from include.errors import (
     ConfigurationError,
     DeletionBrakeError,
+    NoTokenError,
     ReauthorizeError,
     ReceivablesError,
     RecordError,
@@ -36,6 +37,11 @@ CURES: tuple[tuple[type[Exception], str, str], ...] = (
     (
         ThrottledError,
         "Nothing: the next sync catches up. If it stays, the monthly quota is used up.",
+        "nobody",
+    ),
+    (
+        NoTokenError,
+        "Nothing: QuickBooks is asked again by itself. If it stays, look at Intuit's status and at the app's keys.",
         "nobody",
     ),
     (RetryableError, "Nothing: the next sync catches up.", "nobody"),

@@ -15,6 +15,7 @@ from include.errors import (
     ChangesExpiredError,
     ConfigurationError,
     DeletionBrakeError,
+    NoTokenError,
     ReauthorizeError,
     ReceivablesError,
     ThrottledError,
@@ -71,6 +72,7 @@ CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (ReauthorizeError, "reauthorize"),
     (ChangesExpiredError, "import_needed"),
     (ConfigurationError, "configuration"),
+    (NoTokenError, "quickbooks_unreachable"),
     (UnreachableError, "quickbooks_unreachable"),
 )
 

@@ -14,7 +14,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from include.errors import ReauthorizeError, ThrottledError, UnreachableError
+from include.quickbooks.catalogue import TokenRejectedError
 from include.receivables import problems
+from include.receivables.companies import mark_reauthorize
 from include.receivables.locks import company_lock
 from include.sql import load
 
@@ -177,9 +179,11 @@ def _try_to_end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseE
 def _end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
     company = run.company
     _end(db, run, calls, state="failed", error=error)
-    if isinstance(error, ReauthorizeError):
-        keys = {"company_id": company.company_id, "realm_id": company.realm_id}
-        db.execute(load("sync/mark_reauthorize"), keys | {"error": str(error), "run_id": run.run_id})
+    # A token that is rejected right after it was issued is QuickBooks' own contradiction, not a disconnect.
+    if isinstance(error, ReauthorizeError) and not isinstance(error, TokenRejectedError):
+        mark_reauthorize(
+            db, company_id=company.company_id, realm_id=company.realm_id, error=error, run_id=run.run_id
+        )
     first_seen_at = problems.report_failure(db, company, error)
     if isinstance(error, ThrottledError) and datetime.now(UTC) - first_seen_at > QUOTA_SUSPECTED_AFTER:
         logger.error(

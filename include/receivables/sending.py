@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from include.errors import (
     FatalError,
     NotFoundError,
+    NoTokenError,
     ReceivablesError,
     RecordError,
     RetryableError,
@@ -128,6 +129,7 @@ def send(work: Work, intent: Intent) -> bool:
 
     :return: whether it was delivered; if not, it was refused, or nobody knows.
     :raises ThrottledError: when QuickBooks turned it away, and would turn away the next one.
+    :raises NoTokenError: likewise, or when there was no token to send it with.
     :raises FatalError: likewise, when a person has to act first.
     """
     work.run.counts[intent.delivery.leg].changed += 1
@@ -136,7 +138,7 @@ def send(work: Work, intent: Intent) -> bool:
     except RecordError as error:
         _record_refusal(work, intent, error)
         return False
-    except (ThrottledError, FatalError) as error:
+    except (ThrottledError, NoTokenError, FatalError) as error:
         _record_not_admitted(work, intent, error)
         raise
     except RetryableError as error:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from psycopg.rows import class_row
 
-from include.errors import ConfigurationError, ReauthorizeError
+from include.errors import (
+    ConfigurationError,
+    NoTokenError,
+    ReauthorizeError,
+    ReceivablesError,
+    RetryableError,
+)
+from include.quickbooks.oauth import INVALID_GRANT
+from include.receivables.companies import mark_reauthorize
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -25,7 +33,9 @@ logger = logging.getLogger(__name__)
 # An access token is good for an hour; one with less than this left is renewed before it is used.
 MARGIN = timedelta(minutes=5)
 # How long a process trusts a token it has read; well below the margin.
-TRUSTED_SECONDS = 120.0
+TRUSTED = timedelta(minutes=2)
+# How long after QuickBooks refused a refresh token it is tried once more, before that is believed.
+REFUSAL_PAUSE = timedelta(minutes=5)
 
 
 class TokenCipher:
@@ -78,14 +88,24 @@ class TokenCipher:
 
 @dataclass(frozen=True, slots=True)
 class _StoredTokens:
-    """A row of ``sync/read_tokens``: the tokens as they are kept, encrypted."""
+    """
+    A row of ``sync/read_tokens``: the tokens as they are kept, encrypted.
+
+    :param is_fresh: whether the access token is good for the margin, and so need not be renewed.
+    :param is_usable: whether it is good for as long as a process trusts it.
+    :param retry_at: when to use the refresh token once more that QuickBooks refused; None if it did not.
+    :param is_refused: whether that moment is still to come.
+    """
 
     realm_id: str
     status: str
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     is_fresh: bool
+    is_usable: bool
     last_error: str | None
+    retry_at: datetime | None
+    is_refused: bool
 
 
 class CompanyTokens:
@@ -95,6 +115,10 @@ class CompanyTokens:
     A refresh holds the row of the connection locked, so that of any number of processes one asks Intuit and the
     others find the answer: Intuit takes a second use of a refresh token for abuse and ends the connection. The new
     refresh token is committed before the access token is used.
+
+    Whatever the token endpoint answers, the refresh token stays until another one takes its place. QuickBooks has to
+    refuse it twice, with a pause between and no success, before the company is said to need a new connection: the first
+    refusal may be the echo of an answer that was lost, or an outage of Intuit's.
 
     :param company_id: Peakflo's id of the company.
     :param realm_id: the QuickBooks company whose books are worked on; the tokens of another one do not open them.
@@ -126,14 +150,13 @@ class CompanyTokens:
         Return an access token that is good for some minutes more.
 
         :raises ReauthorizeError: when the company has to be connected again.
+        :raises NoTokenError: when QuickBooks gives none for now.
         """
         if time.monotonic() < self._trusted_until:
             return self._token
         with self._side.use() as db:
             row = self._read(db, "sync/read_tokens")
-            token = (
-                self._cipher.decrypt(row.access_token) if row.is_fresh else self._refresh(db, rejected=None)
-            )
+            token = self._cipher.decrypt(row.access_token) if row.is_fresh else self._refresh_ahead(db, row)
         return self._trust(token)
 
     def renew(self, rejected: str) -> str:
@@ -141,27 +164,41 @@ class CompanyTokens:
         Return another access token than the one QuickBooks just rejected.
 
         :raises ReauthorizeError: when the company has to be connected again.
+        :raises NoTokenError: when QuickBooks gives none for now.
         """
         with self._side.use() as db:
             return self._trust(self._refresh(db, rejected=rejected))
 
     def _trust(self, token: str) -> str:
         self._token = token
-        self._trusted_until = time.monotonic() + TRUSTED_SECONDS
+        self._trusted_until = time.monotonic() + TRUSTED.total_seconds()
         return token
+
+    def _refresh_ahead(self, db: Connection, row: _StoredTokens) -> str:
+        """Refresh tokens of which the access token will expire soon; if none come, the rest of its life is used."""
+        try:
+            return self._refresh(db, rejected=None)
+        except NoTokenError as error:
+            if not row.is_usable:
+                raise
+            logger.warning("Company %s goes on with its old access token: %s", self._company_id, error)
+            return self._cipher.decrypt(row.access_token)
 
     def _refresh(self, db: Connection, *, rejected: str | None) -> str:
         """Refresh the tokens, unless another process did while this one waited for the lock."""
-        refusal = None
+        refusal: ReceivablesError | None = None
         with db.transaction():
             row = self._read(db, "sync/lock_tokens")
             if row.is_fresh and (token := self._cipher.decrypt(row.access_token)) != rejected:
                 return token
+            if row.retry_at is not None and row.is_refused:
+                raise _refused_once(row.retry_at)
             try:
                 tokens = self._app.refresh(self._cipher.decrypt(row.refresh_token))
             except ReauthorizeError as error:
-                refusal = error
-                db.execute(load("sync/mark_reauthorize"), self._keys | {"error": str(error), "run_id": None})
+                refusal = self._record_refusal(db, row, error)
+            except RetryableError as error:
+                raise NoTokenError(f"There is no new access token: {error}") from error
             else:
                 db.execute(load("sync/save_tokens"), self._keys | self._cipher.encrypt_tokens(tokens))
                 logger.info("Refreshed the tokens of company %s, realm %s.", self._company_id, row.realm_id)
@@ -170,12 +207,27 @@ class CompanyTokens:
             raise refusal
         return tokens.access_token
 
+    def _record_refusal(
+        self, db: Connection, row: _StoredTokens, error: ReauthorizeError
+    ) -> ReceivablesError:
+        """Keep a first refusal in mind, believe the second one, and return what to say of it."""
+        if row.retry_at is not None:
+            mark_reauthorize(db, company_id=self._company_id, realm_id=self._realm_id, error=error)
+            return error
+        marked = db.execute(load("sync/mark_refused"), self._keys | {"pause": REFUSAL_PAUSE}).fetchone()
+        return error if marked is None else _refused_once(marked[0])
+
     @property
     def _keys(self) -> dict[str, str]:
         return {"company_id": self._company_id, "realm_id": self._realm_id}
 
     def _read(self, db: Connection, statement: str) -> _StoredTokens:
-        keys = {"company_id": self._company_id, "margin": self._margin}
+        keys = {
+            "company_id": self._company_id,
+            "margin": self._margin,
+            "trusted": TRUSTED,
+            "pause": REFUSAL_PAUSE,
+        }
         with db.cursor(row_factory=class_row(_StoredTokens)) as cursor:
             row = cursor.execute(load(statement), keys).fetchone()
         if row is None or row.refresh_token is None:
@@ -192,3 +244,12 @@ class CompanyTokens:
                 row.last_error or f"Company {self._company_id!r} has to be connected again."
             )
         return row
+
+
+def _refused_once(retry_at: datetime) -> NoTokenError:
+    """Say that a refusal is not believed yet, under the code of the one that is: it is the same problem."""
+    return NoTokenError(
+        "QuickBooks refused the company's refresh token once; it is tried again at "
+        f"{retry_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
+        code=INVALID_GRANT,
+    )

@@ -88,6 +88,8 @@ def answer(company: Company, request: Request) -> Result:
     """
     segment, _, rest = request.path.strip("/").partition("/")
     kind = kind_of(request)
+    if company.books.settings.quota == "used_up" and (segment in ("query", "cdc") or request.method == "GET"):
+        raise faults.throttled()
     if segment == "query":
         found = query.run(company.books, company.results, statement_of(request))
         return Result(f"query:{found.entity}", b'"QueryResponse":' + found.json, is_read=True)

@@ -42,6 +42,8 @@ def _answer(company: Company, item: dict[str, Any]) -> bytes:
 
 
 def _run_item(company: Company, item: dict[str, Any]) -> bytes:
+    if company.books.settings.quota == "used_up" and ("Query" in item or "CDCQuery" in item):
+        raise faults.throttled()
     if "Query" in item:
         answer = query.run(company.books, company.results, str(item["Query"])).json
         company.calls.succeeded(is_read=True)

@@ -25,6 +25,7 @@ Kind = Literal[
     "malformed_json",
     "truncated",
     "slow",
+    "token_error",
 ]
 # What happens to an answer after the request was carried out.
 AFTERWARDS = ("lost_answer", "malformed_json", "truncated")
@@ -49,6 +50,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     :param count: how often the rule strikes.
     :param probability: how likely it strikes each time.
     :param fault: what refused_afterwards answers to a request that it has carried out.
+    :param error: what the token endpoint refuses a token_error with.
     """
 
     kind: Kind
@@ -61,6 +63,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     probability: float = 1.0
     retry_after: int | None = None
     fault: Choice = "internal"
+    error: str = "invalid_grant"
     id: str = ""
     hits: int = 0
 

@@ -90,6 +90,7 @@ class OAuthApi:
             "429": OAuthError("too_many_requests", status=429),
             "401": OAuthError("invalid_client", status=401),
             "403_3100": OAuthError("access_denied", status=403),
+            "token_error": OAuthError(rule.error),
         }
         response = _refused(errors.get(rule.kind, OAuthError("server_error", status=500)))
         if rule.retry_after is not None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from tests.quick_start import connect_as_imported
+from tests.quick_start import connect_as_imported, disconnect_in_quickbooks
 
 
 def test_an_import_brings_all_records_of_a_company_into_peakflo(run_dag, bench):
@@ -94,7 +94,7 @@ def test_a_sync_for_a_company_that_cannot_be_asked_fails_and_says_why(run_dag, b
 def test_a_company_that_fails_fails_alone_and_with_its_reason(run_dag, bench):
     connect_as_imported(bench, "acme")
     globex = connect_as_imported(bench, "globex")
-    bench.sandbox.revoke(globex.realm_id)
+    disconnect_in_quickbooks(bench, globex)
 
     run = run_dag("quickbooks_to_peakflo")
 
@@ -113,7 +113,7 @@ def test_a_company_that_fails_fails_alone_and_with_its_reason(run_dag, bench):
 
 def test_a_company_that_has_to_be_connected_again_is_left_out_of_the_next_cycle(run_dag, bench):
     globex = connect_as_imported(bench, "globex")
-    bench.sandbox.revoke(globex.realm_id)
+    disconnect_in_quickbooks(bench, globex)
     run_dag("quickbooks_to_peakflo")
 
     run = run_dag("quickbooks_to_peakflo")

@@ -13,6 +13,9 @@ create table sync.connection (
     -- The day on which no refresh helps any more (five years after the consent).
     refresh_token_hard_expires_at timestamptz,
     refreshed_at timestamptz,
+    -- When QuickBooks refused this refresh token for the first time; null once it takes it or another one is here. Only
+    -- when it is refused again after a pause, the company has to be connected again.
+    refused_at timestamptz,
     connected_at timestamptz not null default now(),
     connected_by text,
     last_error text,

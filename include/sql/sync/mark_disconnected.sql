@@ -6,5 +6,6 @@ set
     refresh_token = null,
     access_token_expires_at = null,
     refresh_token_expires_at = null,
-    refresh_token_hard_expires_at = null
+    refresh_token_hard_expires_at = null,
+    refused_at = null
 where company_id = %(company_id)s;

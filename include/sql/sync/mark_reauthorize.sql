@@ -13,4 +13,5 @@ where
         select 1
         from sync.run as run
         where run.run_id = %(run_id)s and run.started_at < connection.connected_at
-    );
+    )
+returning company_id;

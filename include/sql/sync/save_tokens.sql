@@ -9,6 +9,7 @@ set
         now() + %(refresh_hard_expires_in)s, refresh_token_hard_expires_at
     ),
     refreshed_at = now(),
+    refused_at = null,
     last_error = null,
     last_error_at = null
 where company_id = %(company_id)s and realm_id = %(realm_id)s;

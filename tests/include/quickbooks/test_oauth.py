@@ -190,15 +190,43 @@ def test_a_request_that_no_token_can_mend_is_a_matter_of_settings(server, app, e
 
 
 @pytest.mark.parametrize(
+    "error", ["temporarily_unavailable", "server_error", "access_denied", "610", "120", "refresh-1"]
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_an_error_that_blames_neither_the_grant_nor_the_app_passes(server, app, status, error):
+    server.answer(Answer(status, json.dumps({"error": error})))
+
+    with pytest.raises(errors.UnreachableError, match="the ones before stay") as caught:
+        app.refresh("refresh-1")
+    assert "refresh-1" not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", ["", "<html></html>", '{"error":""}', '{"error":"server_error"}'])
+def test_a_door_that_is_shut_is_a_matter_of_settings(server, app, body):
+    server.answer(Answer(403, body))
+
+    with pytest.raises(errors.ConfigurationError):
+        app.refresh("refresh-1")
+
+
+def test_a_refused_grant_is_believed_under_another_status(server, app):
+    server.answer(Answer(401, '{"error":"invalid_grant"}'))
+
+    with pytest.raises(errors.ReauthorizeError):
+        app.refresh("refresh-1")
+
+
+@pytest.mark.parametrize(
     ("answer", "error"),
     [
         (Answer(500), errors.UnreachableError),
+        (Answer(500, '{"error":"invalid_grant"}'), errors.UnreachableError),
         (Answer(503, "<html></html>"), errors.UnreachableError),
         (Answer(429), errors.ThrottledError),
         (Answer(is_reset=True), errors.UnreachableError),
         (Answer(body="{", length=500), errors.UnreachableError),
     ],
-    ids=["500", "503", "429", "reset", "cut off"],
+    ids=["500", "500 with an error", "503", "429", "reset", "cut off"],
 )
 def test_an_outage_keeps_the_old_token_and_is_not_repeated(server, app, answer, error):
     server.answer(answer)

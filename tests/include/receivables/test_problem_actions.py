@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 from include.errors import ConfigurationError, DeletionBrakeError, ReauthorizeError, UnreachableError
 from include.receivables import problem_actions
 from include.receivables.problem_actions import FollowUp, UnknownProblemError
-from tests.quick_start import connect_as_imported
+from tests.quick_start import connect_as_imported, disconnect_in_quickbooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,7 +194,7 @@ def test_retrying_a_connection_syncs_it(bench: Workbench, company: Company):
 
 
 def test_an_ignored_connection_is_news_once_it_was_made_anew(bench: Workbench, company: Company):
-    bench.sandbox.revoke(company.realm_id)
+    disconnect_in_quickbooks(bench, company)
     with pytest.raises(ReauthorizeError):
         bench.sync(company)
     problem_actions.ignore(bench.db, company, only(bench)["problem_id"], by="engineer")

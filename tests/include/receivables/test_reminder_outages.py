@@ -15,7 +15,7 @@ from include.receivables.companies import disconnect_company, set_paused
 from include.receivables.locks import realm_transaction
 from include.receivables.reminders import ReminderRequest, refresh_and_judge
 from tests.expected import peakflo_id
-from tests.quick_start import connect_as_imported
+from tests.quick_start import connect_as_imported, pass_the_pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,6 +175,13 @@ def test_a_refused_connection_leaves_everything_unknown(reminders: Reminders):
 
 def test_a_revoked_connection_has_to_be_connected_again(reminders: Reminders):
     reminders.bench.sandbox.revoke(reminders.company.realm_id)
+
+    judgement = reminders.ask()
+
+    # Once may be a mistake of QuickBooks'.
+    assert judgement.cause == "quickbooks_unreachable"
+    assert {verdict for verdict, _ in reminders.verdicts(judgement).values()} == {"unknown"}
+    pass_the_pause(reminders.bench.db)
 
     judgement = reminders.ask()
 

@@ -12,14 +12,21 @@ from psycopg import sql
 from include.errors import (
     BatchError,
     ConfigurationError,
+    NoTokenError,
     ReauthorizeError,
     ReceivablesError,
-    UnreachableError,
 )
 from include.receivables import companies, jobs
 from include.receivables.tokens import TokenCipher
-from tests.other_process import Keys, count_accounts, die_with_new_tokens, run_at_once, run_elsewhere
-from tests.quick_start import connect_as_imported
+from tests.other_process import (
+    Keys,
+    count_accounts,
+    die_with_new_tokens,
+    run_at_once,
+    run_elsewhere,
+    try_to_count_accounts,
+)
+from tests.quick_start import connect_as_imported, disconnect_in_quickbooks, pass_the_pause
 
 if TYPE_CHECKING:
     import psycopg
@@ -30,6 +37,18 @@ if TYPE_CHECKING:
     from tests.workbench import Workbench
 
 FERNET_KEY = Fernet.generate_key().decode()
+DAY = 86_400
+# What OAuth and Intuit name, beside what nobody does.
+NO_DISCONNECT = (
+    "invalid_client",
+    "invalid_request",
+    "unauthorized_client",
+    "invalid_scope",
+    "access_denied",
+    "temporarily_unavailable",
+    "server_error",
+    "slow_down",
+)
 
 
 @pytest.fixture
@@ -96,7 +115,9 @@ def test_a_token_rejected_in_mid_run_is_renewed_once(bench: Workbench, company: 
     assert bench.sandbox.oauth_calls() == {"refresh_token": 1}
 
 
-def test_tokens_that_are_rejected_however_new_they_are_end_the_run(bench: Workbench, company: Company):
+def test_tokens_that_are_rejected_however_new_they_are_end_the_run_and_are_no_disconnect(
+    bench: Workbench, company: Company
+):
     bench.sandbox.reset_oauth_calls()
     bench.sandbox.add_fault("401", realm=company.realm_id, path="cdc")
 
@@ -104,12 +125,53 @@ def test_tokens_that_are_rejected_however_new_they_are_end_the_run(bench: Workbe
         bench.sync(company)
 
     assert bench.sandbox.oauth_calls() == {"refresh_token": 1}
+    # The token endpoint has just given them: the company is connected.
+    assert status_of(bench.db, company) == "connected"
+    bench.sandbox.clear_faults()
+    assert bench.sync(company).calls == 1
 
 
-def test_a_company_whose_refresh_token_is_refused_has_to_be_connected_again(
+def test_a_refresh_token_refused_once_is_tried_again_after_a_pause(bench: Workbench, company: Company):
+    bench.sandbox.revoke(company.realm_id)
+
+    with pytest.raises(
+        NoTokenError, match=r"refused the company's refresh token once; it is tried again at 20.* UTC\."
+    ):
+        bench.sync(company)
+
+    assert status_of(bench.db, company) == "connected"
+    assert bench.db.execute("select code, actor, state from sync.problem").fetchall() == [
+        ("invalid_grant", "nobody", "open")
+    ]
+
+
+def test_nobody_asks_intuit_during_the_pause(bench: Workbench, company: Company, keys: Keys):
+    bench.sandbox.revoke(company.realm_id)
+    bench.sandbox.reset_oauth_calls()
+
+    refused = [run_at_once(try_to_count_accounts, 4, keys, company.company_id) for _ in range(2)]
+
+    assert refused == [["NoTokenError"] * 4] * 2
+    assert bench.sandbox.oauth_calls() == {"refresh_token": 1, "invalid_grant": 1}
+    assert status_of(bench.db, company) == "connected"
+
+
+def test_no_lock_is_held_during_the_pause(bench: Workbench, company: Company):
+    bench.sandbox.revoke(company.realm_id)
+    with pytest.raises(NoTokenError):
+        bench.sync(company)
+
+    with bench.db.transaction():
+        bench.db.execute("select 1 from sync.connection for update nowait")
+
+
+def test_a_company_whose_refresh_token_is_refused_again_has_to_be_connected_again(
     bench: Workbench, company: Company
 ):
     bench.sandbox.revoke(company.realm_id)
+    with pytest.raises(NoTokenError):
+        bench.sync(company)
+    pass_the_pause(bench.db)
 
     with pytest.raises(ReauthorizeError) as failure:
         bench.sync(company)
@@ -120,13 +182,53 @@ def test_a_company_whose_refresh_token_is_refused_has_to_be_connected_again(
     assert error == str(failure.value)
 
 
-def test_it_is_one_open_problem_however_often_it_is_tried(bench: Workbench, company: Company):
+def test_processes_that_try_again_at_once_are_one_try(bench: Workbench, company: Company, keys: Keys):
     bench.sandbox.revoke(company.realm_id)
+    run_at_once(try_to_count_accounts, 2, keys, company.company_id)
+    pass_the_pause(bench.db)
+    bench.sandbox.reset_oauth_calls()
 
+    refused = run_at_once(try_to_count_accounts, 4, keys, company.company_id)
+
+    assert refused == ["ReauthorizeError"] * 4
+    assert bench.sandbox.oauth_calls() == {"refresh_token": 1, "invalid_grant": 1}
+
+
+def test_a_refresh_in_between_makes_the_next_refusal_the_first_one(bench: Workbench, company: Company):
     for _ in range(3):
-        with pytest.raises(ReceivablesError):
+        expire(bench, company)
+        bench.sandbox.add_fault("token_error", path="token", count=1)
+        with pytest.raises(NoTokenError, match="refused the company's refresh token once"):
             bench.sync(company)
+        pass_the_pause(bench.db)
+        bench.sync(company)
 
+    assert status_of(bench.db, company) == "connected"
+    assert bench.db.execute("select distinct state from sync.problem").fetchall() == [("resolved",)]
+
+
+def test_tokens_of_a_new_connection_have_not_been_refused(bench: Workbench, company: Company):
+    bench.sandbox.revoke(company.realm_id)
+    with pytest.raises(NoTokenError):
+        bench.sync(company)
+
+    connect_again(bench, company)
+
+    assert bench.sync(company).calls == 1
+    assert bench.db.execute("select refused_at from sync.connection").fetchone() == (None,)
+
+
+def test_it_is_said_once(bench: Workbench, company: Company, caplog: pytest.LogCaptureFixture):
+    bench.sandbox.revoke(company.realm_id)
+    for _ in range(4):
+        with pytest.raises(ReceivablesError):
+            jobs.run_batch(["acme"], lambda name: jobs.sync(bench.access, name, bench.occasion()))
+        pass_the_pause(bench.db)
+
+    [said] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert said.startswith(
+        f"Company acme, realm {company.realm_id}, has to be connected again: QuickBooks no "
+    )
     problems = bench.db.execute("select direction, code, actor, cure, state from sync.problem").fetchall()
     assert problems == [
         (
@@ -140,7 +242,7 @@ def test_it_is_one_open_problem_however_often_it_is_tried(bench: Workbench, comp
 
 
 def test_intuit_is_not_asked_again_until_the_company_is_connected_again(bench: Workbench, company: Company):
-    bench.sandbox.revoke(company.realm_id)
+    disconnect_in_quickbooks(bench, company)
     with pytest.raises(ReauthorizeError):
         bench.sync(company)
     bench.sandbox.reset_oauth_calls()
@@ -166,51 +268,85 @@ def test_the_other_companies_of_a_batch_go_on(bench: Workbench, company: Company
 
 
 def test_connecting_the_company_again_closes_the_problem(bench: Workbench, company: Company):
-    bench.sandbox.revoke(company.realm_id)
+    disconnect_in_quickbooks(bench, company)
     with pytest.raises(ReauthorizeError):
         bench.sync(company)
 
-    companies.connect_company(
-        bench.db,
-        company_id=company.company_id,
-        name=company.name,
-        realm_id=company.realm_id,
-        refresh_token=bench.sandbox.tokens(company.realm_id)["refresh_token"],
-        connected_by="test",
-        app=bench.access.app,
-        cipher=bench.access.cipher,
-    )
+    connect_again(bench, company)
     bench.sync(company)
 
     assert status_of(bench.db, company) == "connected"
     assert bench.db.execute("select state from sync.problem").fetchall() == [("resolved",)]
 
 
-@pytest.mark.parametrize("kind", ["500", "503_html", "429", "reset", "malformed_json"])
-def test_a_token_endpoint_that_does_not_answer_keeps_the_old_tokens(
-    bench: Workbench, company: Company, kind: str
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "500"},
+        {"kind": "503_html"},
+        {"kind": "429"},
+        {"kind": "reset"},
+        {"kind": "lost_answer"},
+        {"kind": "truncated"},
+        {"kind": "malformed_json"},
+        {"kind": "401"},
+        {"kind": "403_3100"},
+        *({"kind": "token_error", "error": error} for error in (*NO_DISCONNECT, "610", "120", "3200", "")),
+    ],
+    ids=str,
+)
+def test_a_token_endpoint_that_gives_no_tokens_keeps_the_old_ones(
+    bench: Workbench, company: Company, fault: dict[str, str]
 ):
     expire(bench, company)
     before = stored_tokens(bench.db)
-    if kind == "malformed_json":
-        # The answer is lost after the token was used, and Intuit keeps the token before alive for a while.
-        bench.sandbox.change_settings(company.realm_id, refresh_grace_seconds=60)
-    bench.sandbox.add_fault(kind, path="token", count=1)
+    # If the answer is lost, the token was used: Intuit keeps the one before alive for a day.
+    bench.sandbox.change_settings(company.realm_id, refresh_grace_seconds=DAY)
+    bench.sandbox.add_fault(**fault, path="token", count=1)
 
-    with pytest.raises(ReceivablesError) as failure:
+    with pytest.raises((NoTokenError, ConfigurationError)):
         bench.sync(company)
 
-    assert not isinstance(failure.value, ReauthorizeError)
     assert stored_tokens(bench.db) == before
     assert status_of(bench.db, company) == "connected"
+    assert bench.db.execute("select refused_at from sync.connection").fetchone() == (None,)
     assert bench.sync(company).calls == 1
+
+
+def test_without_a_grace_the_token_of_a_lost_answer_is_tried_twice(bench: Workbench, company: Company):
+    expire(bench, company)
+    bench.sandbox.add_fault("lost_answer", path="token", count=1)
+
+    for said in ("gave no answer", "refused the company's refresh token once", "it is tried again at"):
+        with pytest.raises(NoTokenError, match=said):
+            bench.sync(company)
+        assert status_of(bench.db, company) == "connected"
+    pass_the_pause(bench.db)
+    with pytest.raises(ReauthorizeError):
+        bench.sync(company)
+
+    assert status_of(bench.db, company) == "reauthorize"
+
+
+@pytest.mark.parametrize("kind", ["503_html", "token_error"])
+def test_an_access_token_that_is_good_for_minutes_is_used_while_none_comes(
+    bench: Workbench, company: Company, kind: str
+):
+    bench.db.execute("update sync.connection set access_token_expires_at = now() + interval '4 minutes'")
+    bench.sandbox.add_fault(kind, path="token")
+
+    assert bench.sync(company).calls == 1
+
+    bench.db.execute("update sync.connection set access_token_expires_at = now() + interval '1 minute'")
+    with pytest.raises(NoTokenError):
+        bench.sync(company)
 
 
 def test_a_token_endpoint_that_fails_is_not_asked_twice_in_a_run(bench: Workbench, company: Company):
     expire(bench, company)
     bench.sandbox.add_fault("500", path="token")
 
-    with pytest.raises(UnreachableError):
+    with pytest.raises(NoTokenError):
         bench.sync(company)
 
     [fault] = bench.sandbox.faults()
@@ -293,6 +429,9 @@ def test_the_day_on_which_no_refresh_helps_is_stored_and_a_refresh_does_not_move
 def test_a_refresh_token_that_expired_unused_asks_for_a_new_connection(bench: Workbench, company: Company):
     expire(bench, company)
     bench.sandbox.expire(company.realm_id, "all")
+    with pytest.raises(NoTokenError):
+        bench.sync(company)
+    pass_the_pause(bench.db)
 
     with pytest.raises(ReauthorizeError):
         bench.sync(company)
@@ -314,6 +453,19 @@ def expire(bench: Workbench, company: Company) -> None:
     bench.sandbox.expire(company.realm_id, "access")
     bench.db.execute("update sync.connection set access_token_expires_at = now()")
     bench.sandbox.reset_oauth_calls()
+
+
+def connect_again(bench: Workbench, company: Company) -> None:
+    companies.connect_company(
+        bench.db,
+        company_id=company.company_id,
+        name=company.name,
+        realm_id=company.realm_id,
+        refresh_token=bench.sandbox.tokens(company.realm_id)["refresh_token"],
+        connected_by="test",
+        app=bench.access.app,
+        cipher=bench.access.cipher,
+    )
 
 
 def status_of(db: psycopg.Connection, company: Company) -> str:

@@ -103,6 +103,25 @@ def test_the_whole_oauth_flow(auth: AuthClient, company: Any) -> None:
         auth.refresh()
 
 
+def test_a_token_endpoint_in_trouble(sandbox: SandboxControl, auth: AuthClient, company: Any) -> None:
+    sandbox.change_settings(company["realm_id"], refresh_grace_seconds=86_400)
+    faults = (
+        {"kind": "429"},
+        {"kind": "503_html"},
+        {"kind": "token_error"},
+        {"kind": "token_error", "error": "temporarily_unavailable"},
+    )
+    for fault in faults:
+        sandbox.add_fault(**fault, path="token", count=1)
+        with pytest.raises(AuthClientError):
+            auth.refresh(refresh_token=company["refresh_token"])
+    sandbox.add_fault("lost_answer", path="token", count=1)
+    with pytest.raises(requests.ConnectionError):
+        auth.refresh(refresh_token=company["refresh_token"])
+    auth.refresh(refresh_token=company["refresh_token"])
+    assert auth.refresh_token != company["refresh_token"]
+
+
 def test_a_code_serves_once(auth: AuthClient, company: Any) -> None:
     code = consent(auth, company["realm_id"])["code"]
     auth.get_bearer_token(code)
