@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox.chart import BALANCE_SHEET
+from include.sandbox.chart import BALANCE_SHEET, RECEIVABLE, to_home
 from include.sandbox.json_text import ZERO, amount
+from include.sandbox.ledger import Posting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from decimal import Decimal
 
     from include.sandbox.books import Books
-    from include.sandbox.ledger import Posting, TxnKey
+    from include.sandbox.ledger import TxnKey
 
 
 def enter(books: Books, key: TxnKey, postings: Iterable[Posting]) -> None:
@@ -22,6 +23,14 @@ def enter(books: Books, key: TxnKey, postings: Iterable[Posting]) -> None:
         books.touch(books.get("Account", account), account_balances(books, account))
     for customer in sorted(_with_ancestors(books, "Customer", touched.customers), key=int):
         books.touch(books.get("Customer", customer), customer_balances(books, customer))
+
+
+def side(books: Books, account: str, value: Decimal, rate: Decimal, customer: str) -> Posting:
+    """Return one side of an entry, a debit positive; the customer counts on a receivables account only."""
+    facts = books.index.accounts[account]
+    home = to_home(value, rate)
+    own = home if facts.currency == books.home_currency else value
+    return Posting(account, customer if facts.type == RECEIVABLE else "", own, home)
 
 
 def _with_ancestors(books: Books, entity: str, ids: Iterable[str]) -> set[str]:

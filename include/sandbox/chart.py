@@ -115,6 +115,25 @@ def wrong_currency() -> faults.Fault:
     return faults.business("The currency of the transaction is invalid for customer / vendor / account.")
 
 
+def check_customer(books: Books, account: str, customer: str, currency: str) -> None:
+    """
+    Check that a line's account, customer and currency belong together.
+
+    :raises faults.Fault: 6000 when they do not.
+    """
+    facts = books.index.accounts[account]
+    if facts.type == RECEIVABLE and not customer:
+        raise faults.business(
+            "When you use Accounts Receivable, you must choose a customer in the Name field."
+        )
+    if facts.currency not in (currency, books.home_currency):
+        raise wrong_currency()
+    if facts.type == RECEIVABLE and not (
+        facts.currency == currency == books.index.customer_currency[customer]
+    ):
+        raise wrong_currency()
+
+
 def home_fields(books: Books, rate: Decimal) -> dict[str, Any]:
     """Return the ExchangeRate, which only multicurrency companies have (XSD)."""
     return {"ExchangeRate": plain(rate)} if books.multicurrency else {}
@@ -136,6 +155,18 @@ def by_sub_type(books: Books, *sub_types: str) -> str:
             if facts.sub_type == sub_type and facts.active:
                 return account_id
     raise faults.business(f"The company has no account of type {sub_types[0]}.")
+
+
+def receivable_account(books: Books, currency: str) -> str:
+    """
+    Return the account on which customers owe in a currency.
+
+    :raises faults.Fault: 6000 when the company has none.
+    """
+    for account, facts in books.index.accounts.items():
+        if facts.type == RECEIVABLE and facts.currency == currency and facts.active:
+            return account
+    raise wrong_currency()
 
 
 def account_ref(books: Books, account_id: str) -> dict[str, str]:

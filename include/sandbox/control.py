@@ -157,6 +157,10 @@ class SandboxControl:
         )["events"]
         return counts
 
+    def merge(self, realm_id: str, loser: str, survivor: str) -> None:
+        """Merge one customer into another, as users do on the web."""
+        self._call("POST", f"companies/{realm_id}/merges", {"loser": loser, "survivor": survivor})
+
     def truth(self, realm_id: str, *, records: bool = False) -> Json:
         """Tell what a company's books hold; with all records if asked."""
         found: Json = self._call("GET", f"companies/{realm_id}/truth{'?records=1' if records else ''}")

@@ -9,8 +9,9 @@ import msgspec
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from include.sandbox import bulk_books, demo_books, faults, random_events, truth
+from include.sandbox import bulk_books, demo_books, faults, merging, random_events, truth
 from include.sandbox.sandbox import UnknownCompanyError
+from include.sandbox.scribe import Scribe
 from include.sandbox.serving import Oddity
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ class Events(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     count: int = 10
     seed: int = 1
+
+
+class Merge(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which customer goes up in which."""
+
+    loser: str
+    survivor: str
 
 
 class Expiry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -96,6 +104,7 @@ class ControlApi:
             Route("/control/companies", self.create_company, methods=["POST"]),
             Route(f"{realm}/tokens", self.tokens, methods=["POST"]),
             Route(f"{realm}/events", self.events, methods=["POST"]),
+            Route(f"{realm}/merges", self.merges, methods=["POST"]),
             Route(f"{realm}/truth", self.truth),
             Route(f"{realm}/calls", self.calls, methods=["GET", "DELETE"]),
             Route(f"{realm}/expire", self.expire, methods=["POST"]),
@@ -179,6 +188,15 @@ class ControlApi:
         counts = random_events.run(company.books, asked.count, asked.seed)
         self._sandbox.save(company)
         return JSONResponse({"events": counts})
+
+    @_answers
+    async def merges(self, request: Request) -> Response:
+        """Merge one customer into another."""
+        company = self._company(request)
+        asked = msgspec.json.decode(await request.body(), type=Merge)
+        merging.merge_customers(Scribe(company.books), asked.loser, asked.survivor)
+        self._sandbox.save(company)
+        return JSONResponse({})
 
     @_answers
     async def truth(self, request: Request) -> Response:

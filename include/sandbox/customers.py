@@ -57,7 +57,7 @@ def update(books: Books, record: Record, body: dict[str, Any]) -> Record:
         names.requalify(books, "Customer", revised)
     if before["DisplayName"] != fields["DisplayName"]:
         old_name, new_name = before["DisplayName"], fields["DisplayName"]
-        names.rename_references(books, ("CustomerRef", "EntityRef"), record.id, old_name, new_name)
+        names.rename_references(books, names.CUSTOMER_REFERENCES, record.id, old_name, new_name)
     return books.get("Customer", record.id)
 
 

@@ -1,4 +1,8 @@
-"""Bank deposits of payments; a payment that sits in one cannot be changed until the deposit is deleted."""
+"""
+Bank deposits: of payments, which cannot be changed while they sit in one, and of money without a payment.
+
+A line without a payment may go to accounts receivable: the customer owes less, and no invoice says so.
+"""
 
 from __future__ import annotations
 
@@ -6,48 +10,64 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox import chart, faults, validation
+from include.sandbox import bank_lines, chart, faults, validation
 from include.sandbox.balances import enter
 from include.sandbox.json_text import ZERO, amount, decimal_of
-from include.sandbox.ledger import Posting
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books, Record
 
 _BANKS = ("Bank", "Other Current Asset")
+_DETAIL = "DepositLineDetail"
 
 
 def create(books: Books, body: dict[str, Any]) -> Record:
     """
-    Enter a deposit of payments that lie in Undeposited Funds.
+    Enter a deposit of payments that lie in Undeposited Funds, or of money that goes straight to an account.
 
     :raises faults.Fault: when it breaks a rule.
     """
     validation.require(body, "DepositToAccountRef", "Line")
     deposited = validation.date_of(body, "TxnDate", books.clock.today())
     validation.check_open_period(books, deposited)
-    account = chart.referenced_account(books, body["DepositToAccountRef"])
-    if books.index.accounts[account].type not in _BANKS:
-        raise faults.business("You need to select a different type of account for this transaction.")
-    lines = [_line(books, line) for line in body["Line"]]
+    currency = str(body.get("CurrencyRef", {}).get("value", books.home_currency))
+    bank = bank_lines.bank_account(books, body["DepositToAccountRef"], _BANKS, currency)
+    lines = [_line(books, line, currency) for line in body["Line"]]
     total = sum((line["Amount"] for line in lines), ZERO)
+    if total < ZERO:
+        raise faults.business("Transaction amount must be 0 or greater.")
     form = {
-        **body,
-        "DepositToAccountRef": chart.account_ref(books, account),
+        **{name: value for name, value in body.items() if name != "ExchangeRate"},
+        "DepositToAccountRef": chart.account_ref(books, bank),
         "TxnDate": deposited.isoformat(),
-        "CurrencyRef": chart.currency_ref(books.home_currency),
+        "CurrencyRef": chart.currency_ref(currency),
         "TotalAmt": amount(total),
         "Line": lines,
+        **chart.home_fields(books, chart.exchange_rate(books, body, currency)),
     }
-    record = books.add("Deposit", form | chart.home_fields(books, Decimal(1)))
-    funds = chart.by_sub_type(books, "UndepositedFunds")
-    enter(
-        books,
-        ("Deposit", record.id),
-        (Posting(account, "", total, total), Posting(funds, "", -total, -total)),
-    )
+    record = books.add("Deposit", form)
+    enter_again(books, record)
     _show_in_payments(books, record, [{"TxnId": record.id, "TxnType": "Deposit"}])
     return record
+
+
+def enter_again(books: Books, record: Record) -> None:
+    """Enter a deposit into the ledger."""
+    form = record.fields()
+    rate = Decimal(form.get("ExchangeRate", 1))
+    lines = [_bank_line(books, line) for line in form["Line"]]
+    entry = bank_lines.postings(books, form["DepositToAccountRef"]["value"], rate, lines)
+    enter(books, ("Deposit", record.id), entry)
+
+
+def _bank_line(books: Books, line: dict[str, Any]) -> bank_lines.BankLine:
+    value = Decimal(line["Amount"])
+    if "LinkedTxn" in line:
+        return bank_lines.BankLine(chart.by_sub_type(books, "UndepositedFunds"), "", value)
+    detail = line[_DETAIL]
+    return bank_lines.BankLine(
+        detail["AccountRef"]["value"], str(detail.get("Entity", {}).get("value", "")), value
+    )
 
 
 def delete(books: Books, record: Record) -> None:
@@ -72,8 +92,11 @@ def check_not_deposited(payment: Record) -> None:
         raise faults.deposited()
 
 
-def _line(books: Books, line: dict[str, Any]) -> dict[str, Any]:
-    validation.require(line, "LinkedTxn")
+def _line(books: Books, line: dict[str, Any], currency: str) -> dict[str, Any]:
+    if "LinkedTxn" not in line:
+        return _account_line(books, line, currency)
+    if currency != books.home_currency:
+        raise chart.wrong_currency()
     link = line["LinkedTxn"][0]
     validation.require(link, "TxnId", "TxnType")
     validation.check_enumerations(link, {"TxnType": ("Payment",)})
@@ -92,6 +115,15 @@ def _line(books: Books, line: dict[str, Any]) -> dict[str, Any]:
     return completed | _payment_detail(fields)
 
 
+def _account_line(books: Books, line: dict[str, Any], currency: str) -> dict[str, Any]:
+    detail = dict(line.get(_DETAIL, {}))
+    customer = ""
+    if str(detail.get("Entity", {}).get("type", "")).upper() == "CUSTOMER":
+        detail["Entity"] = bank_lines.customer_ref(books, detail["Entity"], "CUSTOMER")
+        customer = detail["Entity"]["value"]
+    return bank_lines.complete(books, {**line, _DETAIL: detail}, _DETAIL, customer, currency)
+
+
 def _payment_detail(payment: dict[str, Any]) -> dict[str, Any]:
     """Return what a deposit line repeats of its payment (recorded: it has no Id and no DetailType)."""
     detail = {
@@ -105,6 +137,8 @@ def _payment_detail(payment: dict[str, Any]) -> dict[str, Any]:
 def _show_in_payments(books: Books, deposit: Record, links: list[dict[str, str]]) -> None:
     """Show the deposit in its payments; recorded: their SyncToken and LastUpdatedTime stay."""
     for line in deposit.fields()["Line"]:
+        if "LinkedTxn" not in line:
+            continue
         payment = books.get("Payment", line["LinkedTxn"][0]["TxnId"])
         fields = {name: value for name, value in payment.fields().items() if name != "LinkedTxn"}
         books.redraw(payment, fields | ({"LinkedTxn": links} if links else {}))

@@ -189,6 +189,13 @@ _ALL = (
         frozenset({"TxnDate", "TotalAmt", "DepositToAccountRef", "CurrencyRef"}),
         counts_total=True,
     ),
+    Entity(
+        "Purchase",
+        "transaction",
+        "transaction",
+        frozenset({"TxnDate", "TotalAmt", "PaymentType", "AccountRef", "DocNumber", "CurrencyRef"}),
+        counts_total=True,
+    ),
     Entity("CompanyInfo", "single", "company", frozenset({"CompanyName", "LegalName", "Country"})),
     Entity("Preferences", "single", "company", frozenset()),
 )

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from include.sandbox import chart, faults, unlinking, validation
-from include.sandbox.balances import enter
+from include.sandbox.balances import enter, side
 from include.sandbox.journal_lines import customer_of, receivable_lines, signed_amount
 from include.sandbox.json_text import ZERO, amount, decimal_of
 from include.sandbox.ledger import Posting
@@ -33,7 +33,7 @@ def create(books: Books, body: dict[str, Any]) -> Record:
     :raises faults.Fault: when it breaks a rule.
     """
     record = books.add("JournalEntry", _build(books, body, None))
-    enter(books, ("JournalEntry", record.id), _postings(books, record.fields()))
+    enter_again(books, record)
     return record
 
 
@@ -45,12 +45,12 @@ def update(books: Books, record: Record, body: dict[str, Any]) -> Record:
     """
     form = _build(books, body, record)
     short = {
-        target for target in _targets(books, record) if total_of(form, target) < books.links.applied(target)
+        target for target in targets(books, record) if total_of(form, target) < books.links.applied(target)
     }
     unlinking.withdraw(books, short)
     revised = books.revise(books.get("JournalEntry", record.id), form)
-    enter(books, ("JournalEntry", record.id), _postings(books, revised.fields()))
-    unlinking.refresh_payments(books, *_targets(books, revised))
+    enter_again(books, revised)
+    unlinking.refresh_payments(books, *targets(books, revised))
     return revised
 
 
@@ -61,10 +61,11 @@ def delete(books: Books, record: Record) -> None:
     :raises faults.Fault: when the period is closed.
     """
     validation.check_open_period(books, date.fromisoformat(record.fields()["TxnDate"]))
-    unlinking.remove(books, record, _targets(books, record))
+    unlinking.remove(books, record, targets(books, record))
 
 
-def _targets(books: Books, record: Record) -> tuple[Target, ...]:
+def targets(books: Books, record: Record) -> tuple[Target, ...]:
+    """Return the lines that payments can settle."""
     lines = receivable_lines(books, record.fields())
     return tuple(Target("JournalEntry", record.id, line["Id"]) for line in lines)
 
@@ -150,20 +151,12 @@ def _complete_entity(books: Books, entity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_account(books: Books, account: str, line: Line, currency: str) -> None:
-    facts = books.index.accounts[account]
-    customer = customer_of(line)
-    if facts.type == chart.RECEIVABLE and not customer:
-        raise faults.business(
-            "When you use Accounts Receivable, you must choose a customer in the Name field."
-        )
-    if facts.type == chart.PAYABLE and line[_DETAIL].get("Entity", {}).get("Type") != "Vendor":
-        raise faults.business("When you use Accounts Payable, you must choose a vendor in the Name field.")
-    if facts.currency not in (currency, books.home_currency):
-        raise chart.wrong_currency()
-    if facts.type == chart.RECEIVABLE and not (
-        facts.currency == currency == books.index.customer_currency[customer]
+    chart.check_customer(books, account, customer_of(line), currency)
+    if (
+        books.index.accounts[account].type == chart.PAYABLE
+        and line[_DETAIL].get("Entity", {}).get("Type") != "Vendor"
     ):
-        raise chart.wrong_currency()
+        raise faults.business("When you use Accounts Payable, you must choose a vendor in the Name field.")
 
 
 def _check_number(books: Books, form: dict[str, Any], old: Record | None) -> None:
@@ -185,23 +178,17 @@ def _warns_of_duplicates(books: Books) -> bool:
     return {"Name": "WarnDuplicateJournalNumber", "Value": "true"} in values
 
 
-def _postings(books: Books, form: dict[str, Any]) -> list[Posting]:
+def enter_again(books: Books, record: Record) -> None:
+    """Enter a journal entry into the ledger."""
+    form = record.fields()
     rate = Decimal(form.get("ExchangeRate", 1))
     entry = []
     for line in form["Line"]:
         if line.get("DetailType") == _DETAIL:
-            entry.append(_posting(books, line, rate))
+            account = line[_DETAIL]["AccountRef"]["value"]
+            entry.append(side(books, account, signed_amount(line), rate, customer_of(line)))
     gap = sum((posting.home for posting in entry), ZERO)
     if gap:
         exchange = chart.by_sub_type(books, "ExchangeGainOrLoss")
         entry.append(Posting(exchange, "", -gap, -gap))
-    return entry
-
-
-def _posting(books: Books, line: Line, rate: Decimal) -> Posting:
-    account = line[_DETAIL]["AccountRef"]["value"]
-    facts = books.index.accounts[account]
-    value = signed_amount(line)
-    home = chart.to_home(value, rate)
-    own = home if facts.currency == books.home_currency else value
-    return Posting(account, customer_of(line) if facts.type == chart.RECEIVABLE else "", own, home)
+    enter(books, ("JournalEntry", record.id), entry)

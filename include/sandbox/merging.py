@@ -4,72 +4,85 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox import faults, payments, settlement, unlinking
+from include.sandbox import deposits, faults, journals, names, payments, purchases, settlement, unlinking
+from include.sandbox.journal_lines import customer_of
 from include.sandbox.links import Target
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from include.sandbox.books import Books, Record
     from include.sandbox.scribe import Scribe
+
+_ENTER_AGAIN: dict[str, Callable[[Books, Record], None]] = {
+    "Invoice": lambda books, record: settlement.enter_form(books, Target("Invoice", record.id)),
+    "CreditMemo": lambda books, record: settlement.enter_form(books, Target("CreditMemo", record.id)),
+    "JournalEntry": journals.enter_again,
+    "Payment": lambda books, record: payments.enter_again(books, record.id),
+    "Deposit": deposits.enter_again,
+    "Purchase": purchases.enter_again,
+}
 
 
 def merge_customers(scribe: Scribe, loser: str, survivor: str) -> None:
     """
-    Move everything of one customer to another and make the first inactive.
+    Move everything of one customer to another, its sub-customers too, and make the first inactive.
 
-    :raises faults.Fault: when they have different currencies, or one has sub-customers or journal lines.
+    :raises faults.Fault: when they have different currencies, one is above the other, or somebody above the
+        first has paid for it who is not above the other.
     """
     books = scribe.books
     _check(books, loser, survivor)
+    for child in books.index.trees["Customer"].children(loser):
+        scribe.change("Customer", child, ParentRef={"value": survivor})
     books.begin(scribe.at)
-    name = books.get("Customer", survivor).fields()["DisplayName"]
-    ref = {"value": survivor, "name": name}
-    mark = b'"CustomerRef":{"value":"%s"' % loser.encode()
-    for entity in ("Invoice", "CreditMemo", "Payment"):
-        for record in [each for each in books.all(entity) if mark in each.json]:
-            _move(books, record, ref)
+    old_ref, new_ref = _ref(books, loser), _ref(books, survivor)
+    for record in names.referring(books, loser):
+        if record.entity in _ENTER_AGAIN:
+            _move(books, record, old_ref, new_ref)
     scribe.change("Customer", loser, Active=False)
 
 
 def _check(books: Books, loser: str, survivor: str) -> None:
-    tree = books.index.trees["Customer"]
-    currencies = books.index.customer_currency
-    has_journals = any(f'"value":"{loser}"'.encode() in entry.json for entry in books.all("JournalEntry"))
-    is_related = bool({loser, survivor} & {*tree.ancestors(loser), *tree.ancestors(survivor)})
+    tree, currencies = books.index.trees["Customer"], books.index.customer_currency
+    above, above_survivor = set(tree.ancestors(loser)), set(tree.ancestors(survivor))
     if loser == survivor or currencies[loser] != currencies[survivor]:
         raise faults.business("Only two customers of the same currency can be merged.")
-    if tree.children(loser) or is_related or has_journals:
-        raise faults.business("A customer with sub-customers or journal entries cannot be merged.")
-    mark = b'"CustomerRef":{"value":"%s"' % loser.encode()
-    if any(
-        mark in record.json and _has_family_links(books, record, loser) for record in books.all("Payment")
-    ):
-        raise faults.business("A customer whose payments pay for others cannot be merged.")
-    if any(
-        mark in record.json and _is_paid_by_others(books, record, loser) for record in books.all("Invoice")
-    ):
-        raise faults.business("A customer whose invoices are paid by others cannot be merged.")
+    if loser in above_survivor or survivor in above:
+        raise faults.business("A customer cannot be merged with one above it.")
+    moving = set(tree.family(loser))
+    for payer in above - above_survivor:
+        for payment in names.referring(books, payer):
+            if payment.entity == "Payment" and _customers_paid(books, payment) & moving:
+                raise faults.business("A customer whose transactions are paid by others cannot be merged.")
 
 
-def _has_family_links(books: Books, payment: Record, customer: str) -> bool:
-    return any(
-        target.entity == "JournalEntry"
-        or books.get(target.entity, target.id).fields()["CustomerRef"]["value"] != customer
-        for target in books.links.of_payment(payment.id)
-    )
+def _customers_paid(books: Books, payment: Record) -> set[str]:
+    return {_customer_paid(books, target) for target in books.links.of_payment(payment.id)}
 
 
-def _is_paid_by_others(books: Books, invoice: Record, customer: str) -> bool:
-    return any(
-        books.get("Payment", payment).fields()["CustomerRef"]["value"] != customer
-        for payment in books.links.of_target(Target(invoice.entity, invoice.id))
-    )
+def _customer_paid(books: Books, target: Target) -> str:
+    form = books.get(target.entity, target.id).fields()
+    if target.entity == "JournalEntry":
+        return next(customer_of(line) for line in form["Line"] if line["Id"] == target.line)
+    return str(form["CustomerRef"]["value"])
 
 
-def _move(books: Books, record: Record, ref: dict[str, Any]) -> None:
-    books.revise(record, {**record.fields(), "CustomerRef": ref})
-    if record.entity == "Payment":
-        payments.enter_again(books, record.id)
+def _ref(books: Books, customer: str) -> dict[str, Any]:
+    return {"value": customer, "name": books.get("Customer", customer).fields()["DisplayName"]}
+
+
+def _move(books: Books, record: Record, old_ref: dict[str, Any], new_ref: dict[str, Any]) -> None:
+    fields = record.fields()
+    if not names.replace(fields, names.CUSTOMER_REFERENCES, old_ref, new_ref):
         return
-    target = Target(record.entity, record.id)
-    settlement.enter_form(books, target)
-    unlinking.refresh_payments(books, target)
+    enter_version = books.revise if books.settings.merge_versions else books.redraw
+    moved = enter_version(record, fields)
+    _ENTER_AGAIN[record.entity](books, moved)
+    unlinking.refresh_payments(books, *_targets(books, moved))
+
+
+def _targets(books: Books, record: Record) -> tuple[Target, ...]:
+    if record.entity == "JournalEntry":
+        return journals.targets(books, record)
+    return (Target(record.entity, record.id),)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from include.sandbox.books import Books, Record
 
 DELETED = " (deleted)"
+CUSTOMER_REFERENCES = ("CustomerRef", "EntityRef", "Entity")
 
 
 def check_unique(books: Books, entity: str, name: str, old: Record | None) -> None:
@@ -93,24 +94,33 @@ def rename_references(
     :param properties: the references' names, such as CustomerRef.
     """
     old_ref = {"value": record_id, "name": old_name}
+    for record in referring(books, record_id):
+        fields = record.fields()
+        if replace(fields, properties, old_ref, {"name": new_name}):
+            books.redraw(record, fields)
+
+
+def referring(books: Books, record_id: str) -> list[Record]:
+    """Return the records with a reference to this Id, whatever it is the Id of."""
     mark = f'"value":"{record_id}","name"'.encode()
-    for table in books.tables.values():
-        for record in [each for each in table.records.values() if mark in each.json]:
-            fields = record.fields()
-            if _rename(fields, properties, old_ref, new_name):
-                books.redraw(record, fields)
+    return [
+        record for table in books.tables.values() for record in table.records.values() if mark in record.json
+    ]
 
 
-def _rename(value: Any, properties: tuple[str, ...], old_ref: dict[str, str], new_name: str) -> bool:
+def replace(
+    value: Any, properties: tuple[str, ...], old_ref: dict[str, str], changes: dict[str, str]
+) -> bool:
+    """Change a reference wherever it stands, and tell whether it does."""
     if isinstance(value, list):
-        return sum(_rename(item, properties, old_ref, new_name) for item in value) > 0
+        return sum(replace(item, properties, old_ref, changes) for item in value) > 0
     if not isinstance(value, dict):
         return False
     found = False
     for key, item in value.items():
-        if key in properties and item == old_ref:
-            value[key] = {**item, "name": new_name}
+        if key in properties and isinstance(item, dict) and item.items() >= old_ref.items():
+            value[key] = {**item, **changes}
             found = True
         else:
-            found = _rename(item, properties, old_ref, new_name) or found
+            found = replace(item, properties, old_ref, changes) or found
     return found

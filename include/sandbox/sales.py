@@ -109,13 +109,9 @@ def rate_of(form: dict[str, Any]) -> Decimal:
 
 def receivable_of(books: Books, form: dict[str, Any]) -> str:
     """Return the receivables account of a form, which is one per currency."""
-    currency = form["CurrencyRef"]["value"]
     if "ARAccountRef" in form:
         return chart.referenced_account(books, form["ARAccountRef"])
-    for account, facts in books.index.accounts.items():
-        if facts.type == chart.RECEIVABLE and facts.currency == currency and facts.active:
-            return account
-    raise chart.wrong_currency()
+    return chart.receivable_account(books, form["CurrencyRef"]["value"])
 
 
 def postings(books: Books, form: dict[str, Any], *, debit: bool, rounding: Decimal) -> list[Posting]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from include.sandbox import writes
+from include.sandbox.chart import by_sub_type, receivable_account
 from include.sandbox.clock import PACIFIC
 from include.sandbox.entities import ENTITIES
 
@@ -118,3 +119,48 @@ def journal_line(posting_type: str, account: str, amount: Decimal, customer: str
     if customer:
         detail["Entity"] = {"Type": "Customer", "EntityRef": {"value": customer}}
     return {"Amount": amount, "DetailType": "JournalEntryLineDetail", "JournalEntryLineDetail": detail}
+
+
+def journal_of(scribe: Scribe, customer: str, amount: Decimal, **more: Any) -> str:
+    """Let a customer owe more, or less, without an invoice or a payment: by a journal entry."""
+    receivable, currency = _receivable(scribe, customer)
+    sides = ("Debit", "Credit") if amount > 0 else ("Credit", "Debit")
+    lines = [
+        journal_line(sides[0], receivable, abs(amount), customer),
+        journal_line(sides[1], by_sub_type(scribe.books, "ServiceFeeIncome"), abs(amount)),
+    ]
+    return scribe.write("JournalEntry", {"Line": lines, "CurrencyRef": {"value": currency}, **more})
+
+
+def deposit_from(scribe: Scribe, customer: str, amount: Decimal, **more: Any) -> str:
+    """Let a customer owe less without a payment: by a bank deposit to accounts receivable."""
+    receivable, currency = _receivable(scribe, customer)
+    detail = {"AccountRef": {"value": receivable}, "Entity": {"value": customer, "type": "CUSTOMER"}}
+    body = {
+        "DepositToAccountRef": {"value": by_sub_type(scribe.books, "Checking")},
+        "CurrencyRef": {"value": currency},
+        "Line": [{"Amount": amount, "DetailType": "DepositLineDetail", "DepositLineDetail": detail}],
+    }
+    return scribe.write("Deposit", {**body, **more})
+
+
+def check_to(scribe: Scribe, customer: str, amount: Decimal, **more: Any) -> str:
+    """Pay a customer's credit out: by a check from accounts receivable."""
+    receivable, currency = _receivable(scribe, customer)
+    detail_type = "AccountBasedExpenseLineDetail"
+    line = {"Amount": amount, "DetailType": detail_type, detail_type: {"AccountRef": {"value": receivable}}}
+    body = {
+        "PaymentType": "Check",
+        "AccountRef": {"value": by_sub_type(scribe.books, "Checking")},
+        "EntityRef": {"value": customer, "type": "Customer"},
+        "CurrencyRef": {"value": currency},
+        "Line": [line],
+    }
+    return scribe.write("Purchase", {**body, **more})
+
+
+def _receivable(scribe: Scribe, customer: str) -> tuple[str, str]:
+    """Return the account on which a customer owes, and its currency."""
+    books = scribe.books
+    currency = books.index.customer_currency.get(customer, books.home_currency)
+    return receivable_account(books, currency), currency

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     :param order_by_id: whether a query may be ordered by Id; else it is refused, or its order ignored.
     :param order_by: what becomes of any other order: it is ignored, or rows come shuffled, the same way
         for the same statement or in another way in each answer.
+    :param merge_versions: whether transactions that a merge of customers moves get new versions.
     :param falling_times: how many seconds before the last version's LastUpdatedTime that of a new one lies.
     :param quota: once the month's is used up, every read is refused as too many, and writes go on.
     """
@@ -62,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     subscription: Literal["active", "ended"] = "active"
     order_by_id: Literal["honour", "refuse", "ignore"] = "honour"
     order_by: Literal["honour", "ignore", "shuffle", "shuffle_anew"] = "honour"
+    merge_versions: bool = True
     falling_times: int = 0
     quota: Literal["left", "used_up"] = "left"
 

@@ -17,6 +17,7 @@ from include.sandbox import (
     journals,
     payments,
     properties,
+    purchases,
     small_lists,
     validation,
 )
@@ -55,6 +56,7 @@ RULES = {
     "CreditMemo": Rules(credit_memos.create, credit_memos.update, credit_memos.delete),
     "JournalEntry": Rules(journals.create, journals.update, journals.delete),
     "Deposit": Rules(deposits.create, delete=deposits.delete),
+    "Purchase": Rules(purchases.create, delete=purchases.delete),
     "CompanyInfo": Rules(update=small_lists.update_single),
     "Preferences": Rules(update=small_lists.update_single),
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from include.sandbox.faults import Fault
+from include.sandbox.scribe import deposit_from
 
 if TYPE_CHECKING:
     from include.sandbox.scribe import Scribe
@@ -72,9 +73,48 @@ def test_a_deposited_payment_stays_deposited_when_its_invoice_is_deleted(scribe:
     assert (left["UnappliedAmt"], left["LinkedTxn"][0]["TxnId"]) == (75, made)
 
 
+def test_a_deposit_to_receivables_lowers_what_a_customer_owes_and_no_invoice(scribe: Scribe) -> None:
+    customer = scribe.customer("Ada")
+    invoice = scribe.invoice(customer, ("3", "1", "100"))
+    payment = scribe.pay(customer, "30", ("Invoice", invoice, Decimal(30)))
+    made = deposit_from(scribe, customer, Decimal(70))
+    assert (scribe.read("Customer", customer)["Balance"], scribe.balance(invoice)) == (0, 70)
+    assert scribe.read("Deposit", made)["Line"][0]["DepositLineDetail"]["Entity"] == {
+        "value": customer,
+        "name": "Ada",
+        "type": "CUSTOMER",
+    }
+    both = {
+        "Line": [
+            {"LinkedTxn": [{"TxnId": payment, "TxnType": "Payment"}]},
+            *scribe.read("Deposit", made)["Line"],
+        ]
+    }
+    scribe.drop("Deposit", made)
+    assert scribe.read("Customer", customer)["Balance"] == 70
+    mixed = deposit_from(scribe, customer, Decimal(0), **both)
+    assert (scribe.read("Deposit", mixed)["TotalAmt"], balance(scribe, "Checking")) == (100, 100)
+    assert scribe.read("Customer", customer)["Balance"] == 0
+    scribe.change("Customer", customer, DisplayName="Ada Ltd")
+    assert scribe.read("Deposit", mixed)["Line"][1]["DepositLineDetail"]["Entity"]["name"] == "Ada Ltd"
+
+
+def test_a_deposit_to_receivables_in_another_currency(scribe: Scribe) -> None:
+    customer = scribe.customer("Eve", CurrencyRef={"value": "EUR"})
+    deposit_from(scribe, customer, Decimal(10), ExchangeRate=Decimal(2))
+    assert scribe.read("Customer", customer)["Balance"] == -10
+    assert balance(scribe, "Checking") == 20
+    with pytest.raises(Fault, match="currency of the transaction"):
+        deposit_from(scribe, customer, Decimal(10), CurrencyRef={"value": "USD"})
+
+
 def test_a_wrong_deposit_is_refused(scribe: Scribe, payment: str) -> None:
     with pytest.raises(Fault, match="select a different type of account"):
         deposit(scribe, payment, to="Services")
+    with pytest.raises(Fault, match=r"^2500 "):
+        deposit_from(scribe, "", Decimal(10))
+    with pytest.raises(Fault, match="0 or greater"):
+        deposit_from(scribe, scribe.customer("Bob"), Decimal(-10))
     with pytest.raises(Fault, match="amount of its payment"):
         deposit(scribe, payment, Amount=10)
     with pytest.raises(Fault, match=r"^610 "):

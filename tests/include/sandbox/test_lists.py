@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from include.sandbox.faults import Fault
-from include.sandbox.merging import merge_customers
 
 if TYPE_CHECKING:
     from include.sandbox.sandbox import Sandbox
@@ -133,17 +131,6 @@ def test_a_wrong_customer_is_refused(scribe: Scribe, body: dict[str, Any], code:
 def test_a_person_without_a_display_name_gets_one(scribe: Scribe) -> None:
     customer = scribe.write("Customer", {"GivenName": "Ada", "FamilyName": "Lovelace"})
     assert scribe.read("Customer", customer)["DisplayName"] == "Ada Lovelace"
-
-
-def test_a_merged_customer_leaves_its_transactions_to_the_other(scribe: Scribe) -> None:
-    loser, survivor = scribe.customer("Ada"), scribe.customer("Bob")
-    invoice = scribe.invoice(loser, ("3", "1", "75"))
-    payment = scribe.pay(loser, "100", ("Invoice", invoice, Decimal(75)))
-    merge_customers(scribe, loser, survivor)
-    assert scribe.read("Invoice", invoice)["CustomerRef"] == {"value": survivor, "name": "Bob"}
-    assert scribe.read("Payment", payment)["CustomerRef"]["value"] == survivor
-    assert scribe.read("Customer", survivor)["Balance"] == -25
-    assert scribe.read("Customer", loser)["Active"] is False
 
 
 def test_accounts_have_a_classification_and_a_full_name(scribe: Scribe) -> None:
