@@ -41,6 +41,15 @@ def shared_by(module: str) -> str:
     return next((name for name in ("running_stack", "web: Web") if name in source), module)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked with ``intuit_changes`` as QuickBooks is today, and once with all that may change."""
+    if (
+        metafunc.definition.get_closest_marker("intuit_changes")
+        and "sandbox_profile" in metafunc.fixturenames
+    ):
+        metafunc.parametrize("sandbox_profile", ["", "intuit_changes"], ids=["today", "changed"])
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ModulesTogether:
     """Deal the tests to the workers."""
     return ModulesTogether(config, log)
@@ -83,9 +92,17 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 
 
 @pytest.fixture
-def sandbox(sandbox_process: SandboxControl) -> SandboxControl:
+def sandbox_profile() -> str:
+    """How QuickBooks behaves: as it does today, or a profile of include.sandbox.settings."""
+    return ""
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxControl, sandbox_profile: str) -> SandboxControl:
     """The sandbox without faults, latency and other settings of an earlier test."""
     sandbox_process.reset()
+    if sandbox_profile:
+        sandbox_process.change_settings(profile=sandbox_profile)
     return sandbox_process
 
 

@@ -121,7 +121,9 @@ class _Exchange:
         if company is None:
             return self._denied(AccessDeniedError("", is_wrong_company=True))
         is_batch = self._request.path == "batch"
-        if self._settings.throttle == "on" and not company.throttle.admits(is_batch=is_batch):
+        if self._settings.throttle == "on" and not company.throttle.admits(
+            is_batch=is_batch, batches=self._settings.batches_a_minute
+        ):
             return self._throttled(self._settings.throttle_retry_after)
         return self._carried_out(company, is_batch=is_batch)
 

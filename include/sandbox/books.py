@@ -113,7 +113,7 @@ class Books:
         self.ledger = Ledger()
         self.links = Links()
         self.index = Index()
-        self.serving = Serving()
+        self.serving = Serving(lambda: self.settings)
         self.dirty: set[tuple[str, str]] = set()
         self._changes: list[Change] = []
         self.now = 0

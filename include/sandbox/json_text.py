@@ -39,6 +39,7 @@ AMOUNTS = frozenset(
         "HomeTaxAmount",
         "BalanceWithJobs",
         "CurrentBalance",
+        "Deposit",
         "CurrentBalanceWithSubAccounts",
     }
 )

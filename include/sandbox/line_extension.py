@@ -54,4 +54,4 @@ def total_of(form: dict[str, Any], target: Target) -> Decimal:
     """Return the whole amount of a transaction that a payment may settle."""
     if target.entity == "JournalEntry":
         return abs(receivable_amount(form, target.line))
-    return Decimal(form.get("TotalAmt", 0))
+    return Decimal(form.get("TotalAmt", 0)) - Decimal(form.get("Deposit", 0))

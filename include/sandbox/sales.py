@@ -6,10 +6,18 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox import chart, faults, tax, validation
+from include.sandbox import chart, faults, tax, tax_inclusive, validation
+from include.sandbox.balances import side
 from include.sandbox.json_text import ZERO, amount, cents, decimal_of, plain
 from include.sandbox.ledger import Posting
-from include.sandbox.sales_lines import account_amounts, complete_lines, discount_of, net_amounts, subtotal_of
+from include.sandbox.sales_lines import (
+    account_amounts,
+    complete_lines,
+    discount_of,
+    item_lines,
+    net_amounts,
+    subtotal_of,
+)
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books, Record
@@ -38,19 +46,23 @@ def build(books: Books, entity: str, body: dict[str, Any], old: Record | None) -
     currency = chart.transaction_currency(body, facts["CurrencyRef"]["value"])
     issued = validation.date_of(body, "TxnDate", books.clock.today())
     _check_period(books, issued, old)
+    customer_code = facts.get("DefaultTaxCodeRef", {}).get("value")
+    lines = body["Line"]
+    if tax_inclusive.is_inclusive(body):
+        lines = tax_inclusive.net_lines(books, lines, tax.form_code_of(body, customer_code))
     form = {
         **body,
         "DocNumber": _doc_number(books, entity, body, old),
         "TxnDate": issued.isoformat(),
         "CurrencyRef": chart.currency_ref(currency),
         "CustomerRef": {"value": customer.id, "name": facts["DisplayName"]},
-        "Line": complete_lines(books, body["Line"]),
+        "Line": complete_lines(books, lines),
     }
     _fill_from_customer(form, facts)
     validation.number_addresses(books, form)
-    form["TxnTaxDetail"] = tax.tax_detail(
-        books, form, net_amounts(form), facts.get("DefaultTaxCodeRef", {}).get("value")
-    )
+    form["TxnTaxDetail"] = tax.tax_detail(books, form, net_amounts(form), customer_code)
+    if tax_inclusive.is_inclusive(form) and not discount_of(form["Line"]):
+        tax_inclusive.fit_tax(form, item_lines(form["Line"]))
     _total(books, form, currency)
     return form
 
@@ -98,6 +110,8 @@ def _total(books: Books, form: dict[str, Any], currency: str) -> None:
     form["TotalAmt"] = amount(total)
     form.pop("ExchangeRate", None)
     form.update(chart.home_fields(books, rate))
+    if not ZERO <= deposit_of(form) <= total:
+        raise faults.business("The deposit must be between 0 and the total of the transaction.")
     if books.multicurrency:
         form["HomeTotalAmt"] = amount(chart.to_home(total, rate))
 
@@ -105,6 +119,11 @@ def _total(books: Books, form: dict[str, Any], currency: str) -> None:
 def rate_of(form: dict[str, Any]) -> Decimal:
     """Return the exchange rate of a stored form."""
     return Decimal(form.get("ExchangeRate", 1))
+
+
+def deposit_of(form: dict[str, Any]) -> Decimal:
+    """Return what was paid when an invoice was written, which is no payment of its own."""
+    return Decimal(form.get("Deposit", 0))
 
 
 def receivable_of(books: Books, form: dict[str, Any]) -> str:
@@ -133,11 +152,22 @@ def postings(books: Books, form: dict[str, Any], *, debit: bool, rounding: Decim
     customer = form["CustomerRef"]["value"]
     entry = [Posting(receivable, customer, sign * Decimal(form["TotalAmt"]), sign * total)]
     entry += [Posting(account, "", -sign * home, -sign * home) for account, home in others.items()]
+    entry += _deposit_sides(books, form, receivable, rate)
     if rounding:
         exchange = chart.by_sub_type(books, "ExchangeGainOrLoss")
         entry.append(Posting(receivable, customer, ZERO, sign * rounding))
         entry.append(Posting(exchange, "", -sign * rounding, -sign * rounding))
     return entry
+
+
+def _deposit_sides(books: Books, form: dict[str, Any], receivable: str, rate: Decimal) -> list[Posting]:
+    deposit = deposit_of(form)
+    if not deposit:
+        return []
+    ref = form.get("DepositToAccountRef")
+    account = ref["value"] if ref else chart.by_sub_type(books, "UndepositedFunds")
+    customer = form["CustomerRef"]["value"]
+    return [side(books, account, deposit, rate, ""), side(books, receivable, -deposit, rate, customer)]
 
 
 def _other_sides(books: Books, form: dict[str, Any], rate: Decimal) -> dict[str, Decimal]:
@@ -167,6 +197,7 @@ def voided(form: dict[str, Any]) -> dict[str, Any]:
         "TxnTaxDetail": {"TotalTax": ZERO},
         "TotalAmt": ZERO,
         "Balance": ZERO,
+        **({"Deposit": ZERO} if "Deposit" in form else {}),
         **({"HomeTotalAmt": ZERO, "HomeBalance": ZERO} if "HomeTotalAmt" in form else {}),
         "PrivateNote": voided_note(form),
     }

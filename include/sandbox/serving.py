@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from include.sandbox import shapes
 from include.sandbox.given_faults import Choice, fault_of
 from include.sandbox.json_text import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from include.sandbox.books import Record
+    from include.sandbox.settings import Settings
 
 
 class Oddity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -39,9 +41,14 @@ class Oddity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Serving:
-    """How the records of one company are answered."""
+    """
+    How the records of one company are answered.
 
-    def __init__(self) -> None:
+    :param settings: returns those in force, which may ask for other shapes.
+    """
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
         self._oddities: dict[tuple[str, str, bool], Oddity] = {}
 
     def oddities(self) -> list[Oddity]:
@@ -66,7 +73,7 @@ class Serving:
 
         :raises faults.Fault: when one of them cannot be answered.
         """
-        if not self._oddities:
+        if not self._oddities and not shapes.are_other(self._settings()):
             return [record.json for record in records]
         return [self.text(record.entity, record.id, record.json) for record in records]
 
@@ -79,6 +86,9 @@ class Serving:
         oddity = self._oddities.get((entity, record_id, tombstone)) or self._oddities.get(
             (entity, "", tombstone)
         )
+        settings = self._settings()
+        if shapes.are_other(settings) and not tombstone:
+            json = shapes.reshaped(json, settings)
         if oddity is None or oddity.times == 0:
             return json
         if oddity.times is not None:

@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     :param punish_reuse: whether the second use of a refresh token within 60 s revokes the connection.
     :param access_token_seconds: how long an access token lives.
     :param refresh_token_seconds: how long an unused refresh token lives.
+    :param batches_a_minute: how many batches pass in a minute: 40, or 120 since October 2025.
     :param batch_limit: how many items a batch may have.
     :param over_application: what a payment line above the open balance does: it is refused, or capped.
     :param delete_linked: whether a transaction with payments may be deleted, which unlinks them.
@@ -37,6 +38,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     :param order_by_id: whether a query may be ordered by Id; else it is refused, or its order ignored.
     :param order_by: what becomes of any other order: it is ignored, or rows come shuffled, the same way
         for the same statement or in another way in each answer.
+    :param subtotal_lines: whether the lines of a form have their subtotal among them.
+    :param bundle_members: whether a line of a bundle says what is in it.
+    :param countries: how countries are spelt: as in the books, or with three letters.
     :param merge_versions: whether transactions that a merge of customers moves get new versions.
     :param falling_times: how many seconds before the last version's LastUpdatedTime that of a new one lies.
     :param quota: once the month's is used up, every read is refused as too many, and writes go on.
@@ -56,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     punish_reuse: bool = True
     access_token_seconds: int = 3600
     refresh_token_seconds: int = 8_726_400
+    batches_a_minute: int = 40
     batch_limit: int = 30
     over_application: Literal["refuse", "cap"] = "refuse"
     delete_linked: Literal["unlink", "refuse"] = "unlink"
@@ -63,9 +68,26 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     subscription: Literal["active", "ended"] = "active"
     order_by_id: Literal["honour", "refuse", "ignore"] = "honour"
     order_by: Literal["honour", "ignore", "shuffle", "shuffle_anew"] = "honour"
+    subtotal_lines: bool = True
+    bundle_members: bool = True
+    countries: Literal["alpha_2", "alpha_3"] = "alpha_2"
     merge_versions: bool = True
     falling_times: int = 0
     quota: Literal["left", "used_up"] = "left"
+
+
+# What Intuit has announced, or answers to some companies and not to others; all of it at once.
+PROFILES: dict[str, dict[str, Any]] = {
+    "intuit_changes": {
+        "order_by_id": "refuse",
+        "order_by": "ignore",
+        "subtotal_lines": False,
+        "bundle_members": False,
+        "countries": "alpha_3",
+        "merge_versions": False,
+        "batches_a_minute": 120,
+    }
+}
 
 
 class SettingsBook:
@@ -83,10 +105,17 @@ class SettingsBook:
 
     def change(self, values: dict[str, Any], realm_id: str = "") -> Settings:
         """
-        Change some settings.
+        Change some settings, or all those of a ``profile``.
 
         :raises msgspec.ValidationError: when a name or a value is unknown; nothing is changed then.
         """
+        profile = values.pop("profile", None)
+        if profile is not None:
+            if profile not in PROFILES:
+                raise msgspec.ValidationError(
+                    f"There is no profile {profile}; there are {', '.join(PROFILES)}."
+                )
+            values = PROFILES[profile] | values
         self._build(realm_id, values)
         self.changes.setdefault(realm_id, {}).update(values)
         self._built.clear()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from include.sandbox import chart, sales
 from include.sandbox.balances import enter
 from include.sandbox.json_text import ZERO, amount, cents
-from include.sandbox.line_extension import with_extensions
+from include.sandbox.line_extension import total_of, with_extensions
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books, Record
@@ -36,7 +36,7 @@ def settle(books: Books, targets: set[Target]) -> None:
 
 def with_balance(books: Books, form: dict[str, Any], target: Target) -> dict[str, Any]:
     """Return a form with what its payments decide."""
-    open_amount = cents(form["TotalAmt"] - books.links.applied(target))
+    open_amount = cents(total_of(form, target) - books.links.applied(target))
     changed = {**form, "Balance": amount(open_amount)}
     if books.multicurrency:
         changed["HomeBalance"] = amount(chart.to_home(open_amount, sales.rate_of(form)))
@@ -54,7 +54,9 @@ def enter_form(books: Books, target: Target) -> None:
     form = books.get(target.entity, target.id).fields()
     rate = sales.rate_of(form)
     settled = sum((chart.to_home(part, rate) for part in books.links.of_target(target).values()), ZERO)
-    expected = chart.to_home(form["TotalAmt"], rate) - chart.to_home(Decimal(form["Balance"]), rate)
+    paid_at_once = chart.to_home(sales.deposit_of(form), rate)
+    owed = chart.to_home(form["TotalAmt"], rate) - paid_at_once
+    expected = owed - chart.to_home(Decimal(form["Balance"]), rate)
     entry = sales.postings(books, form, debit=target.entity == "Invoice", rounding=settled - expected)
     enter(books, (target.entity, target.id), entry)
 

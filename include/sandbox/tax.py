@@ -35,7 +35,7 @@ def tax_detail(
     given = body.get("TxnTaxDetail", {})
     if body.get("GlobalTaxCalculation") == "NotApplicable":
         return {"TotalTax": ZERO}
-    form_code = given.get("TxnTaxCodeRef", {}).get("value") or customer_code
+    form_code = form_code_of(body, customer_code)
     by_code = _by_code(lines, form_code)
     if not by_code and "TotalTax" in given and not given.get("TaxLine"):
         return {"TotalTax": amount(decimal_of(given["TotalTax"]))}
@@ -47,10 +47,31 @@ def tax_detail(
     return detail
 
 
+def form_code_of(body: dict[str, Any], customer_code: str | None) -> str | None:
+    """Return the tax code of a whole form."""
+    code: str | None = body.get("TxnTaxDetail", {}).get("TxnTaxCodeRef", {}).get("value")
+    return code or customer_code
+
+
+def percent_of(books: Books, line_code: str, form_code: str | None) -> Decimal:
+    """
+    Return the percentage that a line is taxed with.
+
+    :raises faults.Fault: 2500 when a code is unknown.
+    """
+    code = _resolved(line_code, form_code)
+    rates = [] if code in NO_TAX else rates_of(books, code)
+    return sum((Decimal(books.get("TaxRate", rate).fields()["RateValue"]) for rate in rates), ZERO)
+
+
+def _resolved(line_code: str, form_code: str | None) -> str:
+    return form_code or "" if line_code in PSEUDO_IDS - {"NON"} else line_code
+
+
 def _by_code(lines: list[Taxable], form_code: str | None) -> dict[str, Decimal]:
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
-        code = form_code or "" if line.code in PSEUDO_IDS - {"NON"} else line.code
+        code = _resolved(line.code, form_code)
         if code not in NO_TAX:
             totals[code] += line.amount
     return totals

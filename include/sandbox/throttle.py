@@ -1,7 +1,7 @@
 """
 The request limits of one company.
 
-Intuit: 500 requests a minute and 10 a second, and 40 batches a minute.
+Intuit: 500 requests a minute and 10 a second, and 40 batches a minute (120 for all apps together).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LIMITS = (("request", 10, 1.0), ("request", 500, 60.0), ("batch", 40, 60.0))
+_LIMITS = (("request", 10, 1.0), ("request", 500, 60.0))
 
 
 class Throttle:
@@ -27,14 +27,20 @@ class Throttle:
         self._monotonic = monotonic
         self._times: dict[str, deque[float]] = {"request": deque(), "batch": deque()}
 
-    def admits(self, *, is_batch: bool) -> bool:
-        """Tell whether a request may pass now, and count it if so."""
+    def admits(self, *, is_batch: bool, batches: int = 40) -> bool:
+        """
+        Tell whether a request may pass now, and count it if so.
+
+        :param batches: how many of them may in a minute.
+        """
         now = self._monotonic()
         kinds = ("request", "batch") if is_batch else ("request",)
         for kind in kinds:
             self._forget(self._times[kind], now)
         if any(
-            self._count(kind, now - seconds) >= limit for kind, limit, seconds in _LIMITS if kind in kinds
+            self._count(kind, now - seconds) >= limit
+            for kind, limit, seconds in (*_LIMITS, ("batch", batches, 60.0))
+            if kind in kinds
         ):
             return False
         for kind in kinds:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.sandbox import faults, payments, settlement
 from include.sandbox.balances import enter
+from include.sandbox.line_extension import total_of
 from include.sandbox.links import Target
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def check_covered(books: Books, record: Record, form: dict[str, Any], target: Ta
     applied = books.links.applied(target)
     if not applied:
         return
-    if form["TotalAmt"] < applied:
+    if total_of(form, target) < applied:
         raise faults.business("The transaction amount cannot be less than the payments applied to it.")
     if form["CustomerRef"]["value"] != record.fields()["CustomerRef"]["value"]:
         raise faults.business("You cannot change the customer while payments are applied.")

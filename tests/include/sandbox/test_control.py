@@ -54,6 +54,7 @@ def test_an_unknown_company_is_said_to_be_unknown(
     [
         lambda control: control.change_settings(throttel="off"),
         lambda control: control.change_settings(throttle="maybe"),
+        lambda control: control.change_settings(profile="quickbooks"),
         lambda control: control.add_fault("explosion"),
         lambda control: control.add_fault("500", chance=1),
         lambda control: control.create_company(books="some"),

@@ -49,3 +49,12 @@ def test_forty_batches_a_minute(now: Time) -> None:
         now.value += 1.01
     assert passed == 40
     assert admitted(limits, 5) == 5
+
+
+def test_more_batches_a_minute_where_intuit_says_so(now: Time) -> None:
+    limits = Throttle(now)
+    passed = 0
+    for _ in range(14):
+        passed += sum(limits.admits(is_batch=True, batches=120) for _ in range(10))
+        now.value += 1.01
+    assert passed == 120
