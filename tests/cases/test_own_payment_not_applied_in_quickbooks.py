@@ -1,4 +1,4 @@
-"""Peakflo took money for an invoice and delivered it; then a bookkeeper takes it off the invoice, voids or deletes it."""
+"""A bookkeeper unlinks a payment that Peakflo delivered from its invoice, voids or deletes it."""
 
 from __future__ import annotations
 
