@@ -192,7 +192,7 @@ language sql immutable parallel safe
 return case when jsonb_typeof(value) = 'string' then nullif(btrim(value #>> '{}'), '') end;
 
 -- An amount that a record must have, from its JSON: what is missing is not zero.
-create function staging.amount(value text, name text) returns numeric
+create function staging.needed_amount(value text, name text) returns numeric
 language plpgsql immutable parallel safe as $$
 begin
     if coalesce(btrim(value), '') = '' then
