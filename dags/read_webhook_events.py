@@ -9,8 +9,8 @@ for one company each (beyond 50 companies they share tasks). A few events of inv
 read by Id; everything else takes a sync of the company, the same as every 5 minutes.
 
 **Cost.** One metered call per company and run, however many events it answers; one more per kind of record that others
-point at and that is not staged. A run gathers what comes while the one before is at work, and QuickBooks itself groups
-the changes of 1 to 5 minutes in production.
+point at and that is not staged, and one for the records of a merge. A run gathers what comes while the one before is
+at work, and QuickBooks itself groups the changes of 1 to 5 minutes in production.
 
 **When a task fails** its log says which company and why, as does `sync.run`. Nothing has to be done here: the events
 stay unread until the task's next try or the next 5-minute sync has read them. The webhook is only a hint to read early;

@@ -9,7 +9,7 @@ from include.quickbooks.entities import CUSTOMER, INVOICE
 from include.receivables import jobs, webhook_events
 from include.receivables.companies import get_connected_company, list_due_companies
 from include.receivables.merging import merge_pending
-from include.receivables.references import BY_TABLE, fetch_missing, read_by_ids
+from include.receivables.references import fetch_missing, read_by_ids
 from include.receivables.staging import DELETIONS_ALWAYS_BELIEVED
 from include.receivables.syncing import REACH, finish, sync_company
 from include.receivables.webhooks import MERGE
@@ -59,7 +59,7 @@ def read_events(access: Access, company_id: str, occasion: Occasion) -> Outcome:
     Read what a company's unread events name.
 
     A few records of one entity, invoices or customers, are read by Id. All others take a sync, which brings everything
-    that has changed; what was merged is read by Id before.
+    that has changed.
 
     :raises BusyError: when somebody else is at work on the company.
     """
@@ -71,29 +71,16 @@ def read_events(access: Access, company_id: str, occasion: Occasion) -> Outcome:
 
 def _read_unread(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
     events = webhook_events.list_unread(db, run.company)
-    merged = [event for event in events if event.operation == MERGE]
-    if merged:
-        _read_merged(db, quickbooks, run, merged)
-        sync_company(db, quickbooks, run)
-        return
     entity = _only_entity(events)
     if entity is None or not _read_by_ids(db, quickbooks, run, entity, events):
         sync_company(db, quickbooks, run)
 
 
-def _read_merged(
-    db: Connection, quickbooks: QuickBooksClient, run: Run, events: Sequence[UnreadEvent]
-) -> None:
-    """Stage both records of each merge: a list of changes may show neither which one is gone nor that it is."""
-    for table in sorted({event.entity for event in events}):
-        qbo_ids = sorted({event.qbo_id for event in events if event.entity == table})
-        read_by_ids(db, quickbooks, run, BY_TABLE[table], qbo_ids)
-
-
 def _only_entity(events: Sequence[UnreadEvent]) -> Entity | None:
-    """Return the entity whose records to read by Id; None if a sync is the better way."""
+    """Return the entity whose records to read by Id; None if a sync is the better way, as always for a merge."""
     tables = {event.entity for event in events}
-    if len(tables) != 1 or len({event.qbo_id for event in events}) > MOST_IDS:
+    is_merge = any(event.operation == MERGE for event in events)
+    if is_merge or len(tables) != 1 or len({event.qbo_id for event in events}) > MOST_IDS:
         return None
     return READ_BY_ID.get(tables.pop())
 
@@ -105,11 +92,14 @@ def _read_by_ids(
     Read the records of some events by Id and merge them.
 
     :return: whether that was enough. An invoice that is settled otherwise than before is not merged without the
-        payments that settle it: what Peakflo has must agree with itself.
+        payments that settle it, nor a customer that is gone without what it had: what Peakflo has must agree with
+        itself.
     """
     read_by_ids(db, quickbooks, run, entity, sorted({event.qbo_id for event in events}))
-    if _is_settled_otherwise(db, run):
-        logger.info("Payments have changed with the invoices of company %s.", run.company.company_id)
+    if _needs_more(db, run):
+        logger.info(
+            "More has changed with the %s records of company %s.", entity.table, run.company.company_id
+        )
         return False
     fetch_missing(db, quickbooks, run)
     with db.transaction():
@@ -119,7 +109,7 @@ def _read_by_ids(
     return True
 
 
-def _is_settled_otherwise(db: Connection, run: Run) -> bool:
+def _needs_more(db: Connection, run: Run) -> bool:
     keys = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
-    row = db.execute(load("staging/is_settled_otherwise"), keys).fetchone()
-    return bool(row and row[0])
+    statements = ("staging/is_settled_otherwise", "staging/is_customer_gone")
+    return any(db.execute(load(statement), keys).fetchone() == (True,) for statement in statements)

@@ -48,6 +48,11 @@ def fetch_outdated(db: Connection, quickbooks: QuickBooksClient, run: Run) -> No
     _fetch(db, quickbooks, run, _select(db, run, "staging/select_outdated_links"))
 
 
+def fetch_merged(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
+    """Read both records of each merge that QuickBooks told of: a list of changes need not show what is gone."""
+    _fetch(db, quickbooks, run, _select(db, run, "sync/select_merged"))
+
+
 def fetch_left_behind(db: Connection, quickbooks: QuickBooksClient, run: Run, *, since: datetime) -> None:
     """
     Read what Peakflo has under customers that have gone, which may be those of the customers they were merged into.

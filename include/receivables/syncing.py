@@ -14,7 +14,13 @@ from include.receivables.locks import realm_transaction
 from include.receivables.merging import MERGES, merge_pending
 from include.receivables.pages import read_pages
 from include.receivables.proof import find_hidden_deletions
-from include.receivables.references import fetch_left_behind, fetch_missing, fetch_outdated, read_own_entries
+from include.receivables.references import (
+    fetch_left_behind,
+    fetch_merged,
+    fetch_missing,
+    fetch_outdated,
+    read_own_entries,
+)
 from include.receivables.staging import (
     advance_cursor,
     read_cursor,
@@ -60,6 +66,7 @@ def sync_company(
             f"Company {run.company.company_id!r} has not been imported yet: import it first."
         )
     read_changes(db, quickbooks, run, cursor - OVERLAP, accept_deletions=accept_deletions)
+    fetch_merged(db, quickbooks, run)
     fetch_left_behind(db, quickbooks, run, since=cursor - OVERLAP)
     fetch_missing(db, quickbooks, run)
     fetch_outdated(db, quickbooks, run)

@@ -220,8 +220,11 @@ def _events(told: _Told | None, digest: str) -> list[Event] | None:
     event_id = told.event_id
     if not (isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id)):
         event_id = f"{operation}/{moment.isoformat() if moment else digest}"
-    records = [qbo_id] if loser is None else [qbo_id, loser]
-    return [Event(event_id, realm_id, entity, record, operation, moment) for record in records]
+    if loser is None:
+        return [Event(event_id, realm_id, entity, qbo_id, operation, moment)]
+    # Who was merged into whom is known by the id: two merges never have the same one.
+    event_id = f"{event_id}/{qbo_id}"
+    return [Event(event_id, realm_id, entity, record, operation, moment) for record in (qbo_id, loser)]
 
 
 def _id(value: Any) -> str | None:

@@ -33,7 +33,7 @@ class _Numbered(msgspec.Struct):
 
 _doc_number = msgspec.json.Decoder(_Numbered)
 READ_ONLY = ("domain", "sparse", "Id", "SyncToken", "MetaData")
-Operation = Literal["Create", "Update", "Delete", "Void"]
+Operation = Literal["Create", "Update", "Delete", "Void", "Merge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,12 @@ class Record:
 
 
 class Change(NamedTuple):
-    """What was done to a record."""
+    """What was done to a record, and which one was merged into it."""
 
     entity: str
     id: str
     operation: Operation
+    loser: str = ""
 
 
 class Table:
@@ -233,9 +234,9 @@ class Books:
         self.index.drop(record.entity, record.id)
         self._changed(record)
 
-    def note(self, entity: str, record_id: str, operation: Operation) -> None:
+    def note(self, entity: str, record_id: str, operation: Operation, loser: str = "") -> None:
         """Note a change that subscribers are told of; what only follows from another record is none."""
-        self._changes.append(Change(entity, record_id, operation))
+        self._changes.append(Change(entity, record_id, operation, loser))
         self._undo.append(self._changes.pop)
 
     def take_changes(self) -> list[Change]:

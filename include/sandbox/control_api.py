@@ -41,7 +41,6 @@ class Events(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     count: int = 10
     seed: int = 1
-    weights: dict[str, int] = {}
 
 
 class Merge(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -186,7 +185,7 @@ class ControlApi:
         """Run random business events."""
         company = self._company(request)
         asked = msgspec.json.decode(await request.body() or b"{}", type=Events)
-        counts = random_events.run(company.books, asked.count, asked.seed, asked.weights)
+        counts = random_events.run(company.books, asked.count, asked.seed)
         self._sandbox.save(company)
         return JSONResponse({"events": counts})
 

@@ -41,6 +41,7 @@ def merge_customers(scribe: Scribe, loser: str, survivor: str) -> None:
         if record.entity in _ENTER_AGAIN:
             _move(books, record, old_ref, new_ref)
     scribe.change("Customer", loser, Active=False)
+    books.note("Customer", survivor, "Merge", loser)
 
 
 def _check(books: Books, loser: str, survivor: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import requests
@@ -38,7 +38,7 @@ class Post:
     """One request to the subscriber."""
 
     body: bytes
-    format: Literal["cloudevents", "legacy"]
+    content_type: str
 
 
 class WebhookSender:
@@ -122,14 +122,16 @@ class WebhookSender:
                 await self._send_held_back()
 
     def _posts(self, events: list[Event]) -> Iterator[Post]:
-        """Group events as Intuit does: one company and so many events a request."""
+        """Group events as Intuit does: one company, unless they are to be mixed, and so many events a request."""
         by_realm: dict[str, list[Event]] = {}
         for event in events:
-            by_realm.setdefault(event.realm_id, []).append(event)
+            realm_id = "" if self.settings.mixes_realms else event.realm_id
+            by_realm.setdefault(realm_id, []).append(event)
+        most = 1 if self.settings.single_object else self.settings.most_events
         for told in by_realm.values():
-            for first in range(0, len(told), self.settings.most_events):
-                part = told[first : first + self.settings.most_events]
-                yield Post(body_of(part, self.settings.format), self.settings.format)
+            for first in range(0, len(told), most):
+                part = told[first : first + most]
+                yield Post(body_of(part, self.settings), content_type(self.settings))
 
     async def _send_with_faults(self, post: Post) -> None:
         fault = self._pick_fault()
@@ -175,7 +177,7 @@ class WebhookSender:
 
 def _post(url: str, post: Post, token: str) -> int:
     """Send a request once, and return the status of the answer; 0 without one."""
-    headers = {"Content-Type": content_type(post.format), "intuit-signature": sign(post.body, token)}
+    headers = {"Content-Type": post.content_type or None, "intuit-signature": sign(post.body, token)}
     try:
         return requests.post(url, post.body, headers=headers, timeout=TIMEOUT_SECONDS).status_code
     except requests.RequestException:

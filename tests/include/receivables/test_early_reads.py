@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import json
 import threading
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
@@ -10,10 +11,13 @@ from include.errors import BusyError, ReceivablesError
 from include.receivables import early_reads, webhook_events
 from include.receivables.jobs import Occasion
 from include.receivables.webhooks import parse
+from include.sandbox.odd_events import OddEvent, OddField
+from tests.bookkeeper import Bookkeeper
 from tests.killing import wait_until
 from tests.quick_start import connect_as_imported, held
 from tests.truth import REFRESHED, contradictions, differences
 from tests.webhook_listener import listening
+from tests.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +26,8 @@ if TYPE_CHECKING:
 
     from include.receivables.companies import Company
     from include.receivables.jobs import Outcome
-    from tests.bookkeeper import Bookkeeper
     from tests.cashier import Cashier
     from tests.webhook_listener import Listener
-    from tests.workbench import Workbench
 
 DAG = "read_webhook_events"
 
@@ -361,6 +363,135 @@ def test_an_invoice_that_is_paid_and_changed_otherwise_is_read_by_id_alone(
     assert due_date == "2030-01-01"
 
 
+def apply(books: Bookkeeper, customer: str, invoice: str) -> tuple[str, str]:
+    return "payment", books.pay(customer, "4", ("Invoice", invoice, "4"))
+
+
+def settle_by_credit(books: Bookkeeper, customer: str, invoice: str) -> tuple[str, str]:
+    memo = books.credit(customer, "4")
+    books.pay(customer, "0", ("Invoice", invoice, "4"), ("CreditMemo", memo, "4"))
+    return "credit_memo", memo
+
+
+@pytest.mark.parametrize("falling_seconds", [0, 3600])
+@pytest.mark.parametrize("settle", [apply, settle_by_credit])
+def test_the_event_of_a_payment_alone_brings_the_invoices_that_it_settles(
+    bench: Workbench,
+    company: Company,
+    books: Bookkeeper,
+    settle: Callable[[Bookkeeper, str, str], tuple[str, str]],
+    falling_seconds: int,
+):
+    customer = books.customer("Ada")
+    invoice = books.invoice(customer, "10")
+    bench.sync(company)
+    # The invoice's new version may not be among the changes, by its time.
+    bench.sandbox.change_settings(company.realm_id, falling_times=falling_seconds)
+    tell(bench, company, *settle(books, customer, invoice))
+
+    read(bench, company)
+
+    assert open_balances(bench) == [Decimal(6)]
+    assert contradictions(bench.db, company) == []
+    assert unread(bench) == []
+
+
+@pytest.mark.parametrize("undo", [Bookkeeper.void, Bookkeeper.delete])
+def test_the_event_of_an_undone_payment_alone_opens_its_invoices_again(
+    bench: Workbench,
+    company: Company,
+    books: Bookkeeper,
+    undo: Callable[[Bookkeeper, str, str], Any],
+):
+    customer = books.customer("Ada")
+    invoices = [books.invoice(customer, "10") for _ in range(2)]
+    payment = books.pay(customer, "20", *(("Invoice", invoice, "10") for invoice in invoices))
+    bench.sync(company)
+    undo(books, "Payment", payment)
+    tell(bench, company, "payment", payment)
+
+    read(bench, company)
+
+    assert open_balances(bench) == [Decimal(10)] * 2
+    assert contradictions(bench.db, company) == []
+    assert unread(bench) == []
+
+
+@pytest.mark.parametrize("form", ["cloudevents", "legacy"])
+@pytest.mark.parametrize("merge_versions", [True, False])
+def test_a_merge_brings_both_customers_and_what_they_have(
+    bench: Workbench,
+    company: Company,
+    books: Bookkeeper,
+    listener: Listener,
+    form: str,
+    merge_versions: bool,
+):
+    loser, survivor = books.customer("Ada"), books.customer("Bea")
+    invoice = books.invoice(loser, "10")
+    books.pay(loser, "4", ("Invoice", invoice, "4"))
+    bench.sync(company)
+    receive(bench, listener)
+    bench.sync(company)
+    bench.sandbox.change_settings(company.realm_id, merge_versions=merge_versions)
+    bench.sandbox.change_webhooks(format=form)
+    bench.sandbox.merge(company.realm_id, loser, survivor)
+    receive(bench, listener)
+
+    read(bench, company)
+
+    assert differences(bench.db, bench.sandbox, company, but=REFRESHED) == []
+    assert merges(bench) == [(loser, survivor)]
+    assert unread(bench) == []
+
+
+@pytest.mark.parametrize("reader", [read, Workbench.sync])
+def test_both_customers_of_a_merge_are_read_though_no_list_of_changes_shows_them(
+    bench: Workbench, company: Company, books: Bookkeeper, reader: Callable[[Workbench, Company], Outcome]
+):
+    loser, survivor = books.customer("Ada"), books.customer("Bea")
+    books.invoice(loser, "10")
+    bench.sync(company)
+    bench.sandbox.change_settings(company.realm_id, merge_versions=False, falling_times=3600)
+    bench.sandbox.merge(company.realm_id, loser, survivor)
+    tell_merge(bench, company, "e-1", survivor, loser)
+
+    reader(bench, company)
+
+    assert differences(bench.db, bench.sandbox, company, but=REFRESHED) == []
+    assert merges(bench) == [(loser, survivor)]
+    assert unread(bench) == []
+
+
+def test_merges_that_were_told_alike_are_told_apart(bench: Workbench, company: Company, books: Bookkeeper):
+    """Two merges of the same second, or by one id, are two."""
+    customers = [books.customer(name) for name in ("Ada", "Bea", "Cid", "Dot")]
+    pairs = [(customers[0], customers[2]), (customers[1], customers[3])]
+    bench.sync(company)
+    for loser, survivor in pairs:
+        bench.sandbox.merge(company.realm_id, loser, survivor)
+    for event_id in (None, "e-1"):
+        tell_merge(
+            bench, company, event_id, *[name for loser, survivor in pairs for name in (survivor, loser)]
+        )
+
+    read(bench, company)
+
+    assert merges(bench) == pairs
+
+
+def test_a_customer_that_went_brings_what_it_had(bench: Workbench, company: Company, books: Bookkeeper):
+    loser, survivor = books.customer("Ada"), books.customer("Bea")
+    books.invoice(loser, "10")
+    bench.sync(company)
+    bench.sandbox.merge(company.realm_id, loser, survivor)
+    tell(bench, company, "customer", loser)
+
+    read(bench, company)
+
+    assert differences(bench.db, bench.sandbox, company, but=REFRESHED) == []
+
+
 def test_a_company_that_was_never_imported_is_left_to_its_import(bench: Workbench):
     company = bench.connect()
     tell(bench, company, "payment", "1")
@@ -368,10 +499,19 @@ def test_a_company_that_was_never_imported_is_left_to_its_import(bench: Workbenc
     assert due(bench) == []
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("seed", "options"),
+    [
+        (1, {}),
+        (2, {"spelling": "plain", "odd": [*get_args(OddField), *get_args(OddEvent)]}),
+        (3, {"spelling": "upper", "single_object": True}),
+        (4, {"format": "legacy", "odd": ["no_time", *get_args(OddEvent)], "body_bytes": 2_000_000}),
+    ],
+)
 def test_whatever_happens_to_deliveries_the_books_agree_after_the_next_sync(
-    bench: Workbench, listener: Listener, seed: int
+    bench: Workbench, listener: Listener, seed: int, options: dict[str, Any]
 ):
+    bench.sandbox.change_webhooks(**options)
     company = bench.imported("demo", company_id="acme")
     for kind in ("lost", "duplicate", "out_of_order", "delayed", "bad_signature"):
         bench.sandbox.add_webhook_fault(kind, seconds=0.05)
@@ -415,6 +555,28 @@ def tell(bench: Workbench, company: Company, entity: str, qbo_id: str, age: str 
         "values (gen_random_uuid()::text, %s, %s, %s, 'update', now() - %s::interval)",
         [company.realm_id, entity, qbo_id, age],
     )
+
+
+def tell_merge(bench: Workbench, company: Company, event_id: str | None, *pairs: str) -> None:
+    """Store what Intuit tells of merges: the survivor and the loser of each."""
+    events = [
+        {
+            "id": event_id,
+            "type": "qbo.customer.merged.v1",
+            "time": "2026-01-05T12:00:00Z",
+            "intuitentityid": survivor,
+            "intuitaccountid": company.realm_id,
+            "data": {"deletedid": loser},
+        }
+        for survivor, loser in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
+    webhook_events.store(bench.db, parse(json.dumps(events).encode()))
+
+
+def merges(bench: Workbench) -> list[tuple[str, str]]:
+    return bench.db.execute(
+        "select qbo_id, survivor_qbo_id from mapping.customer_merge order by qbo_id::int"
+    ).fetchall()
 
 
 def has_begun(bench: Workbench) -> bool:

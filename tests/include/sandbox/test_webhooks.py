@@ -5,12 +5,13 @@ import hmac
 import json
 import re
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from quickbooks.client import QuickBooks
 
 from include.sandbox.control import ControlError
+from include.sandbox.odd_events import OddEvent, OddField
 from tests.killing import wait_until
 from tests.webhook_listener import listening
 
@@ -289,3 +290,117 @@ def test_a_fault_that_makes_no_sense_is_refused(sandbox: SandboxControl):
     with pytest.raises(ControlError) as refused:
         sandbox.add_webhook_fault("explode")
     assert refused.value.status == 400
+
+
+def merge(api: Any) -> tuple[str, str]:
+    loser, survivor = customer(api, "Ada"), customer(api, "Bea")
+    api.control.merge(api.realm_id, loser, survivor)
+    return loser, survivor
+
+
+@pytest.mark.parametrize(
+    ("spelling", "operation", "field"),
+    [("past", "merged", "deletedid"), ("plain", "merge", "deletedId"), ("upper", "MERGED", "DELETEDID")],
+)
+def test_a_merge_is_told_of_the_survivor_with_the_one_that_is_gone(
+    api: Any, listener: Listener, spelling: str, operation: str, field: str
+):
+    api.control.change_webhooks(spelling=spelling)
+    loser, survivor = merge(api)
+
+    [event] = [each for each in cloud_events(listener.wait(api.control)) if each["data"]]
+
+    assert event["type"].split(".")[2] == operation
+    assert (event["intuitentityid"], event["data"]) == (survivor, {field: loser})
+
+
+def test_a_merge_is_told_in_the_old_format(api: Any, listener: Listener):
+    api.control.change_webhooks(format="legacy")
+    loser, survivor = merge(api)
+
+    told = [entity for posted in listener.wait(api.control) for entity in entities(posted)]
+
+    [merged] = [entity for entity in told if entity["operation"] == "Merge"]
+    assert (merged["id"], merged["deletedId"]) == (survivor, loser)
+
+
+def test_a_void_is_spelled_as_a_test_wishes(api: Any, listener: Listener):
+    paid = api.write("Payment", {"CustomerRef": {"value": customer(api, "Ada")}, "TotalAmt": 10})
+    listener.wait(api.control)
+    api.control.change_webhooks(spelling="plain")
+    api.write("Payment", {"Id": paid["Id"], "SyncToken": paid["SyncToken"]}, operation="void")
+
+    assert ("qbo.payment.void.v1", paid["Id"]) in told(listener.wait(api.control))
+
+
+def test_an_event_may_come_alone_and_in_no_array(api: Any, listener: Listener):
+    api.control.change_webhooks(single_object=True, gather_seconds=0.3)
+    made = {customer(api, "Ada"), customer(api, "Bea")}
+
+    bodies = [json.loads(posted.body) for posted in listener.wait(api.control)]
+
+    assert {event["intuitentityid"] for event in bodies} == made
+
+
+@pytest.mark.parametrize("form", ["cloudevents", "legacy"])
+def test_one_request_may_tell_of_several_companies(
+    sandbox: SandboxControl, api: Any, listener: Listener, form: str
+):
+    sandbox.change_webhooks(mixes_realms=True, gather_seconds=0.5, format=form)
+    other = sandbox.create_company(books="empty")["realm_id"]
+    customer(api, "Ada")
+    sandbox.events(other, 3)
+
+    [posted] = listener.wait(sandbox)
+
+    content = json.loads(posted.body)
+    if form == "legacy":
+        realms = {notification["realmId"] for notification in content["eventNotifications"]}
+    else:
+        realms = {event["intuitaccountid"] for event in content}
+    assert realms == {api.realm_id, other}
+
+
+@pytest.mark.parametrize("form", ["cloudevents", "legacy"])
+def test_a_request_is_as_large_as_a_test_wishes(api: Any, listener: Listener, form: str):
+    api.control.change_webhooks(format=form, body_bytes=2_000_000)
+    customer(api, "Ada")
+
+    [posted] = listener.wait(api.control)
+
+    assert 2_000_000 <= len(posted.body) < 2_000_100
+    assert is_genuine(posted)
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/plain", ""])
+def test_the_media_type_is_what_a_test_wishes(api: Any, listener: Listener, media_type: str):
+    api.control.change_webhooks(content_type=media_type)
+    customer(api, "Ada")
+
+    [posted] = listener.wait(api.control)
+
+    assert posted.headers["Content-Type"] == (media_type or None)
+
+
+@pytest.mark.parametrize("form", ["cloudevents", "legacy"])
+def test_every_oddity_leaves_the_event_that_happened(api: Any, listener: Listener, form: str):
+    api.control.change_webhooks(format=form, odd=[*get_args(OddField), *get_args(OddEvent)])
+    ada = customer(api, "Ada")
+
+    [posted] = listener.wait(api.control)
+
+    events = json.loads(posted.body) if form == "cloudevents" else entities(posted)
+    assert len(events) == 1 + len(get_args(OddEvent))
+    assert events[-1]["intuitentityid" if form == "cloudevents" else "id"] == int(ada)
+    assert events[-1]["time" if form == "cloudevents" else "lastUpdated"] == "soon"
+    assert is_genuine(posted)
+
+
+def test_an_oddity_that_makes_no_sense_is_refused(sandbox: SandboxControl):
+    with pytest.raises(ControlError):
+        sandbox.change_webhooks(odd=["strange"])
+
+
+def entities(posted: Posted) -> list[Any]:
+    [notification] = json.loads(posted.body)["eventNotifications"]
+    return list(notification["dataChangeEvent"]["entities"])
