@@ -179,19 +179,22 @@ def act(answer: dict[str, Any], asked: list[str], record: Record) -> None:
 
 def remind(invoice_id: str, verdict: dict[str, Any], record: Record) -> None:
     """Send one reminder, if that is still right at this very moment."""
-    if record.has(invoice_id):
-        print(f"before   {invoice_id}  its reminder went out")
-    elif verdict["verdict"] == "hold":
-        print(f"hold     {invoice_id}  {', '.join(verdict['reasons'])}")
-    elif verdict["verdict"] != "send" or datetime.fromisoformat(verdict["expires_at"]) <= datetime.now(UTC):
-        print(
-            f"later    {invoice_id}  {', '.join(verdict['reasons']) or 'expired'}: ask again, with a new id"
-        )
+    is_due = verdict["verdict"] == "send" and datetime.fromisoformat(verdict["expires_at"]) > datetime.now(
+        UTC
+    )
     # Written down first: of a service that dies in between, one reminder is missing, and none goes out twice.
-    elif record.add(invoice_id):
+    if record.has(invoice_id) or (is_due and not record.add(invoice_id)):
+        print(f"before   {invoice_id}  its reminder went out")
+    elif is_due:
         print(
             f"send     {invoice_id}  {verdict['amount_due']} {verdict['currency']}, in all "
             f"{verdict['customer_total_due']} due and {verdict['customer_total_overdue']} overdue"
+        )
+    elif verdict["verdict"] == "hold":
+        print(f"hold     {invoice_id}  {', '.join(verdict['reasons'])}")
+    else:
+        print(
+            f"later    {invoice_id}  {', '.join(verdict['reasons']) or 'expired'}: ask again, with a new id"
         )
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import subprocess
 import sys
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,19 @@ def test_the_verdicts_of_a_run_whose_answer_was_lost_are_read_and_sent(remind: R
 
     assert done.stdout.startswith(ASKED_BEFORE)
     assert "send" in lines_of(done).values()
+
+
+def test_of_two_at_once_only_one_sends_a_reminder(remind: Remind):
+    run_id = a_run_id()
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        both = [pool.submit(remind, "demo", "--run-id", run_id) for _ in range(2)]
+
+    first, second = (
+        {invoice_id for invoice_id, word in lines_of(done.result()).items() if word == "send"}
+        for done in both
+    )
+    assert first ^ second == first | second != set()
 
 
 def test_in_one_round_an_invoice_gets_one_reminder_whichever_runs_are_asked(remind: Remind):

@@ -28,13 +28,11 @@ def differences(delivery: Delivery, answer: Json) -> str:
     )
 
 
-def is_voided(payment: Json) -> bool:
-    """Tell whether a payment is void. Intuit: no amounts, no lines, and a note that starts with "Voided"."""
-    return (
-        Decimal(payment.get("TotalAmt", 0)) == 0
-        and not payment.get("Line")
-        and str(payment.get("PrivateNote", "")).startswith("Voided")
-    )
+def is_voided(record: Json) -> bool:
+    """Tell whether a payment or journal entry is void: all its amounts are 0. ``staging.is_voided`` says why."""
+    given = [record.get("TotalAmt"), *(line.get("Amount") for line in _lines(record))]
+    amounts = [amount for amount in given if amount is not None]
+    return bool(amounts) and not any(amounts) and not record.get("UnappliedAmt")
 
 
 def _is_undone(answer: Json) -> bool:
@@ -42,20 +40,20 @@ def _is_undone(answer: Json) -> bool:
 
 
 def _payment_facts(payment: Json) -> Json:
-    lines = Counter(
-        f"{linked['TxnType']} {linked['TxnId']}: {_plain(line['Amount'])}"
-        for line in payment.get("Line", [])
-        for linked in line.get("LinkedTxn", [])
+    settled = Counter(
+        f"{linked.get('TxnType')} {linked.get('TxnId')}: {_plain(line.get('Amount'))}"
+        for line in _lines(payment)
+        for linked in line.get("LinkedTxn") or []
     )
     return {
-        "amount": _plain(payment.get("TotalAmt", 0)),
+        "amount": _plain(payment.get("TotalAmt")),
         "customer": payment.get("CustomerRef", {}).get("value"),
-        "lines": "; ".join(sorted(lines.elements())) or "none",
+        "lines": "; ".join(sorted(settled.elements())) or "none",
     }
 
 
 def _entry_facts(entry: Json) -> Json:
-    details = ((line["JournalEntryLineDetail"], line["Amount"]) for line in entry.get("Line", []))
+    details = ((line["JournalEntryLineDetail"], line["Amount"]) for line in _lines(entry))
     lines = sorted(
         f"{detail['PostingType']} {detail['AccountRef']['value']}: {_plain(amount)}"
         for detail, amount in details
@@ -63,5 +61,10 @@ def _entry_facts(entry: Json) -> Json:
     return {"lines": "; ".join(lines)}
 
 
+def _lines(record: Json) -> list[Json]:
+    """Return a record's lines; QuickBooks may answer with none, or with null in a line's place."""
+    return [line for line in record.get("Line") or [] if line]
+
+
 def _plain(amount: Any) -> str:
-    return f"{Decimal(amount):.2f}"
+    return "none" if amount is None else f"{Decimal(amount):.2f}"

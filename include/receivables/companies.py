@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from psycopg.rows import class_row, dict_row
 
 from include.errors import ConfigurationError
@@ -182,8 +184,12 @@ def record_connection(
     if before is not None and before[0] == realm_id:
         return
     queue_all(db, realm_id)
-    if before is not None:
-        db.execute(load("peakflo/merge_company"), keys | {"qbo_ids": []})
+    if before is None:
+        return
+    for statement in ("peakflo/merge_company_info", "peakflo/merge_preferences"):
+        # What does not fit is told by the next merge.
+        with suppress(psycopg.DataError), db.transaction():
+            db.execute(load(statement), keys | {"qbo_ids": []})
 
 
 def check_company_id(company_id: str) -> None:

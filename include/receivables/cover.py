@@ -9,7 +9,7 @@ there is (journal entries, deposits, checks, refunds), with its sign.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date  # noqa: TC003 - msgspec reads the annotations
+from datetime import date
 from decimal import Decimal
 from itertools import accumulate
 from typing import TYPE_CHECKING

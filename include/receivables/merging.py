@@ -44,8 +44,8 @@ class Merge:
 MERGES = (
     Merge("term", "staging/queue_term_customers"),
     Merge("payment_method", "staging/queue_method_payments"),
-    Merge("company_info", "peakflo/merge_company"),
-    Merge("preferences", "peakflo/merge_company"),
+    Merge("company_info", "peakflo/merge_company_info"),
+    Merge("preferences", "peakflo/merge_preferences"),
     Merge("account", "peakflo/merge_accounts", mapped_as="account"),
     Merge("tax_rate", "peakflo/merge_tax_rates", mapped_as="tax_rate"),
     Merge("tax_code", "peakflo/merge_tax_codes", mapped_as="tax_code"),

@@ -22,8 +22,9 @@ from include.receivables.reminder_reads import DatabaseUnreachableError, LateErr
 from include.receivables.side_connection import SideConnection
 from include.receivables.staging import read_cursor
 from include.receivables.syncing import OVERLAP
+from include.receivables.verdict_facts import Facts, Freshness
 from include.receivables.verdict_records import insert_verdicts
-from include.receivables.verdicts import Facts, Freshness, judge, unknown
+from include.receivables.verdicts import judge, unknown
 from include.sql import load
 
 if TYPE_CHECKING:

@@ -150,11 +150,14 @@ class SandboxControl:
         tokens: Tokens = self._call("POST", f"companies/{realm_id}/tokens")
         return tokens
 
-    def events(self, realm_id: str, count: int, seed: int = 1) -> dict[str, int]:
-        """Run random business events, and return how many of each kind."""
-        counts: dict[str, int] = self._call(
-            "POST", f"companies/{realm_id}/events", {"count": count, "seed": seed}
-        )["events"]
+    def events(self, realm_id: str, count: int, seed: int = 1, **weights: int) -> dict[str, int]:
+        """
+        Run random business events, and return how many of each kind.
+
+        :param weights: how likely kinds are, in place of the usual; include.sandbox.random_events lists them.
+        """
+        asked = {"count": count, "seed": seed, "weights": weights}
+        counts: dict[str, int] = self._call("POST", f"companies/{realm_id}/events", asked)["events"]
         return counts
 
     def merge(self, realm_id: str, loser: str, survivor: str) -> None:

@@ -41,6 +41,7 @@ class Events(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     count: int = 10
     seed: int = 1
+    weights: dict[str, int] = {}
 
 
 class Merge(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -185,7 +186,7 @@ class ControlApi:
         """Run random business events."""
         company = self._company(request)
         asked = msgspec.json.decode(await request.body() or b"{}", type=Events)
-        counts = random_events.run(company.books, asked.count, asked.seed)
+        counts = random_events.run(company.books, asked.count, asked.seed, asked.weights)
         self._sandbox.save(company)
         return JSONResponse({"events": counts})
 

@@ -7,11 +7,12 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from include.sandbox import merging
-from include.sandbox.chart import by_sub_type
 from include.sandbox.faults import Fault
 from include.sandbox.json_text import cents
-from include.sandbox.scribe import Scribe, journal_line, payment_line, sales_line
+from include.sandbox.scribe import Scribe, check_to, deposit_from, journal_of, payment_line, sales_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +42,13 @@ class NothingSuitableError(Exception):
     """The books have no record for this kind of event."""
 
 
-def run(books: Books, count: int, seed: int) -> dict[str, int]:
-    """Run a number of events, and return how many there were of each kind."""
-    return Events(Scribe(books), seed).run(count)
+def run(books: Books, count: int, seed: int, weights: dict[str, int] | None = None) -> dict[str, int]:
+    """
+    Run a number of events, and return how many there were of each kind.
+
+    :raises msgspec.ValidationError: when there is no kind of an event that has a weight.
+    """
+    return Events(Scribe(books), seed, weights).run(count)
 
 
 class Events:
@@ -51,9 +56,11 @@ class Events:
     Draws events and carries them out.
 
     :param scribe: writes them into the books.
+    :param weights: how likely events are, by kind, in place of the usual weight; deposits to receivables and
+        checks from them usually have none.
     """
 
-    def __init__(self, scribe: Scribe, seed: int) -> None:
+    def __init__(self, scribe: Scribe, seed: int, weights: dict[str, int] | None = None) -> None:
         self._scribe = scribe
         self._books = scribe.books
         self._random = random.Random(seed)  # noqa: S311  (repeatable, not secret)
@@ -82,7 +89,16 @@ class Events:
             self._delete_credit_memo: 1,
             self._journal: 2,
             self._pay_journal: 1,
+            self._deposit: 0,
+            self._check: 0,
         }
+        self._kinds |= {self._kind(name): weight for name, weight in (weights or {}).items()}
+
+    def _kind(self, name: str) -> Callable[[], None]:
+        for kind in self._kinds:
+            if kind.__name__ == f"_{name}":
+                return kind
+        raise msgspec.ValidationError(f"There is no event of the kind {name}.")
 
     def run(self, count: int) -> dict[str, int]:
         """Run events until enough have succeeded; a refused one is drawn anew."""
@@ -251,19 +267,23 @@ class Events:
         self._scribe.drop("CreditMemo", self._pick("CreditMemo", lambda _fields: True)["Id"])
 
     def _journal(self) -> None:
+        customer = self._home_customer()
+        value = Decimal(self._amount())
+        is_debit = self._random.sample(("Debit", "Credit"), 2)[0] == "Debit"
+        journal_of(self._scribe, customer, value if is_debit else -value)
+
+    def _home_customer(self) -> str:
         home = self._books.home_currency
         customer = self._pick(
             "Customer", lambda each: each["Active"] and each["CurrencyRef"]["value"] == home
         )
-        receivable = by_sub_type(self._books, "AccountsReceivable")
-        income = by_sub_type(self._books, "ServiceFeeIncome")
-        value = Decimal(self._amount())
-        sides = self._random.sample(("Debit", "Credit"), 2)
-        lines = [
-            journal_line(sides[0], receivable, value, customer["Id"]),
-            journal_line(sides[1], income, value),
-        ]
-        self._scribe.write("JournalEntry", {"Line": lines, "TxnDate": self._scribe.today().isoformat()})
+        return str(customer["Id"])
+
+    def _deposit(self) -> None:
+        deposit_from(self._scribe, self._active_customer()["Id"], Decimal(self._amount()))
+
+    def _check(self) -> None:
+        check_to(self._scribe, self._active_customer()["Id"], Decimal(self._amount()))
 
     def _pay_journal(self) -> None:
         journal = self._pick("JournalEntry", _is_charge)

@@ -129,7 +129,8 @@ def journal_of(scribe: Scribe, customer: str, amount: Decimal, **more: Any) -> s
         journal_line(sides[0], receivable, abs(amount), customer),
         journal_line(sides[1], by_sub_type(scribe.books, "ServiceFeeIncome"), abs(amount)),
     ]
-    return scribe.write("JournalEntry", {"Line": lines, "CurrencyRef": {"value": currency}, **more})
+    body = {"Line": lines, "CurrencyRef": {"value": currency}, "TxnDate": scribe.today().isoformat()}
+    return scribe.write("JournalEntry", {**body, **more})
 
 
 def deposit_from(scribe: Scribe, customer: str, amount: Decimal, **more: Any) -> str:
@@ -139,6 +140,7 @@ def deposit_from(scribe: Scribe, customer: str, amount: Decimal, **more: Any) ->
     body = {
         "DepositToAccountRef": {"value": by_sub_type(scribe.books, "Checking")},
         "CurrencyRef": {"value": currency},
+        "TxnDate": scribe.today().isoformat(),
         "Line": [{"Amount": amount, "DetailType": "DepositLineDetail", "DepositLineDetail": detail}],
     }
     return scribe.write("Deposit", {**body, **more})
@@ -154,6 +156,7 @@ def check_to(scribe: Scribe, customer: str, amount: Decimal, **more: Any) -> str
         "AccountRef": {"value": by_sub_type(scribe.books, "Checking")},
         "EntityRef": {"value": customer, "type": "Customer"},
         "CurrencyRef": {"value": currency},
+        "TxnDate": scribe.today().isoformat(),
         "Line": [line],
     }
     return scribe.write("Purchase", {**body, **more})

@@ -185,3 +185,83 @@ $$;
 create function staging.amount(value text) returns numeric
 language sql stable parallel safe
 return case when pg_input_is_valid(value, 'numeric') then value::numeric end;
+
+-- A text of a record's JSON; an empty one, or what is no text, is none.
+create function staging.text(value jsonb) returns text
+language sql immutable parallel safe
+return case when jsonb_typeof(value) = 'string' then nullif(btrim(value #>> '{}'), '') end;
+
+-- An amount that a record must have, from its JSON: what is missing is not zero.
+create function staging.needed_amount(value text, name text) returns numeric
+language plpgsql immutable parallel safe as $$
+begin
+    if coalesce(btrim(value), '') = '' then
+        raise exception using errcode = 'not_null_violation', message = format('it has no %s', name);
+    end if;
+    if not pg_input_is_valid(value, 'numeric') or value::numeric in ('NaN', 'Infinity', '-Infinity') then
+        raise exception using
+            errcode = 'invalid_text_representation', message = format('its %s is no amount: %s', name, left(value, 40));
+    end if;
+    return value::numeric;
+end
+$$;
+
+-- Tell whether the JSON of an invoice, a credit memo, a payment or a journal entry is that of a voided one. The API
+-- has no flag for it. Intuit zeroes all amounts and quantities, takes a payment's lines away, and puts "Voided" before
+-- the note; but that word is in the company's language, and anybody may write it. So a record is void if all its
+-- amounts are 0 and it has some. What is left for nothing to a customer has a quantity, what is discounted in full has
+-- amounts, and so has a payment of 0 that links credits to invoices: they are not void. A form of 0 without any of
+-- these may be called void wrongly, which harms nobody: nothing is owed by it, and nothing is settled.
+create function staging.is_voided(record jsonb) returns boolean
+language sql immutable parallel safe
+return
+    jsonb_path_exists(
+        record,
+        '$ ? (exists(@.TotalAmt ? (@.double() == 0)) || exists(@.Line[*].Amount ? (@.double() == 0)))'
+    )
+    and not jsonb_path_exists(
+        record,
+        '$ ? (
+            exists(@.TotalAmt ? (@.double() != 0))
+            || exists(@.Balance ? (@.double() != 0))
+            || exists(@.RemainingCredit ? (@.double() != 0))
+            || exists(@.UnappliedAmt ? (@.double() != 0))
+            || exists(@.Line.**.Amount ? (@.double() != 0))
+            || exists(@.Line.**.Qty ? (@.double() != 0))
+        )'
+    );
+
+-- The lines of an invoice's JSON, and its discounts, in their order: the lines less the discounts, with the tax, are
+-- the total. A subtotal only repeats the lines before it. The members of a bundle stand in its place if they add up to
+-- its amount or it has none; else it is a line itself. So is whatever QuickBooks may call a line one day.
+create function staging.invoice_lines(invoice jsonb)
+returns table (ordinal bigint, member bigint, item jsonb, is_discount boolean)
+language sql immutable parallel safe as $$
+    select
+        part.ordinal,
+        part.member,
+        part.item,
+        coalesce(part.item ->> 'DetailType', '') = 'DiscountLineDetail'
+    from (
+        select
+            line.ordinal,
+            member.ordinal as member,
+            coalesce(member.item, line.item) as item
+        from jsonb_array_elements(invoice -> 'Line') with ordinality as line (item, ordinal)
+        left join lateral jsonb_array_elements(
+            case
+                when jsonb_typeof(line.item #> '{GroupLineDetail,Line}') <> 'array' then null
+                when
+                    coalesce((line.item ->> 'Amount')::numeric, 0) in (
+                        0,
+                        (
+                            select sum((inside.item ->> 'Amount')::numeric)
+                            from jsonb_array_elements(line.item #> '{GroupLineDetail,Line}') as inside (item)
+                        )
+                    )
+                    then line.item #> '{GroupLineDetail,Line}'
+            end
+        ) with ordinality as member (item, ordinal) on true
+    ) as part
+    where jsonb_typeof(part.item) = 'object' and part.item ->> 'DetailType' is distinct from 'SubTotalLineDetail'
+$$;

@@ -133,15 +133,6 @@ language sql immutable parallel safe as $$
     ) as posting
 $$;
 
--- Tell whether a payment's JSON is that of a voided one. Intuit: no amounts, no lines, a note that begins so.
-create function outbox.is_voided(payment jsonb) returns boolean
-language sql immutable parallel safe as $$
-    select
-        (payment ->> 'TotalAmt')::numeric = 0
-        and coalesce(jsonb_array_length(payment -> 'Line'), 0) = 0
-        and coalesce(payment ->> 'PrivateNote', '') like 'Voided%'
-$$;
-
 -- Tell whether two versions of a payment's JSON move the same money for the same; what one of them leaves out does not
 -- tell them apart.
 create function outbox.is_same_payment(one jsonb, other jsonb) returns boolean
@@ -183,13 +174,7 @@ language sql stable as $$
                 staged.realm_id = delivery.realm_id
                 and staged.entity = case delivery.leg when 'payment' then 'payment' else 'journal_entry' end
                 and staged.qbo_id = delivery.qbo_id
-                and (
-                    staged.deleted_at is not null
-                    or case delivery.leg
-                        when 'payment' then outbox.is_voided(staged.payload)
-                        else outbox.posted(staged.payload -> 'Line') = '[]'
-                    end
-                )
+                and (staged.deleted_at is not null or staging.is_voided(staged.payload))
         )
 $$;
 

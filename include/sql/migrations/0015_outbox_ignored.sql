@@ -84,7 +84,7 @@ create function outbox.has_money_again(
     deleted_at timestamptz, payload jsonb, sync_token integer, undone_sync_token integer
 ) returns boolean
 language sql immutable parallel safe as $$
-    select deleted_at is null and not outbox.is_voided(payload) and sync_token > coalesce(undone_sync_token, -1)
+    select deleted_at is null and not staging.is_voided(payload) and sync_token > coalesce(undone_sync_token, -1)
 $$;
 
 -- Tell whether QuickBooks, as it was last read, has money again in a record that stood for a payment once.

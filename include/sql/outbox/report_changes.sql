@@ -9,7 +9,7 @@ with compared as materialized (
         staged.sync_token,
         case
             when staged.deleted_at is not null then 'deleted_in_quickbooks'
-            when outbox.is_voided(staged.payload) then 'voided_in_quickbooks'
+            when staging.is_voided(staged.payload) then 'voided_in_quickbooks'
             when
                 not outbox.is_same_payment(staged.payload, delivery.response)
                 and not outbox.is_same_payment(staged.payload, delivery.payload)

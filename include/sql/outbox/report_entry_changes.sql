@@ -19,7 +19,7 @@ with echo as materialized (
         ) as is_linked,
         case
             when staged.deleted_at is not null then 'entry_deleted_in_quickbooks'
-            when outbox.posted(staged.payload -> 'Line') = '[]' then 'entry_voided_in_quickbooks'
+            when staging.is_voided(staged.payload) then 'entry_voided_in_quickbooks'
             when
                 not outbox.is_same_entry(staged.payload, delivery.response)
                 and not outbox.is_same_entry(staged.payload, delivery.payload)

@@ -10,13 +10,9 @@ where
         )
     )
     and kept.position > (
-        select count(coalesce(member.item, line.item))
+        select count(line.item)
         from mapping.invoice as mapped
         inner join staging.invoice as staged on mapped.realm_id = staged.realm_id and mapped.qbo_id = staged.qbo_id
-        cross join lateral jsonb_array_elements(staged.payload -> 'Line') as line (item)
-        left join lateral jsonb_array_elements(line.item #> '{GroupLineDetail,Line}') as member (item) on true
-        where
-            mapped.realm_id = %(realm_id)s
-            and mapped.peakflo_id = kept.invoice_id
-            and coalesce(member.item, line.item) ->> 'DetailType' in ('SalesItemLineDetail', 'DescriptionOnly')
+        cross join lateral staging.invoice_lines(staged.payload) as line
+        where mapped.realm_id = %(realm_id)s and mapped.peakflo_id = kept.invoice_id and not line.is_discount
     );

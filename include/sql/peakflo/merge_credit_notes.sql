@@ -1,4 +1,6 @@
 -- Bring staged credit memos into peakflo.credit_note; one whose customer is unknown waits.
+-- What is left of one is its RemainingCredit or, where QuickBooks leaves that out, its Balance, which some answers give
+-- as what the customer owes: below 0.
 with staged as materialized (
     select
         realm_id,
@@ -30,14 +32,9 @@ read as (
         credit_memo."TxnDate" as issue_date,
         credit_memo."CurrencyRef" ->> 'value' as currency,
         credit_memo."ExchangeRate" as exchange_rate,
-        credit_memo."TotalAmt" as total_amount,
-        coalesce(credit_memo."RemainingCredit", credit_memo."Balance", 0) as remaining_credit,
-        case
-            when staged.deleted_at is not null then 'deleted'
-            when credit_memo."TotalAmt" = 0 and credit_memo."PrivateNote" like 'Voided%%' then 'voided'
-            when coalesce(credit_memo."RemainingCredit", credit_memo."Balance", 0) = 0 then 'applied'
-            else 'open'
-        end as status,
+        credit_memo."TotalAmt" as total,
+        coalesce(nullif(credit_memo."RemainingCredit", ''), credit_memo."Balance") as remaining,
+        staging.is_voided(staged.payload) as is_voided,
         credit_memo."CustomerMemo" ->> 'value' as note
     from staged
     cross join lateral jsonb_to_record(staged.payload) as credit_memo (
@@ -46,18 +43,20 @@ read as (
         "CustomerRef" jsonb,
         "CurrencyRef" jsonb,
         "ExchangeRate" numeric,
-        "TotalAmt" numeric,
-        "RemainingCredit" numeric,
-        "Balance" numeric,
-        "PrivateNote" text,
+        "TotalAmt" text,
+        "RemainingCredit" text,
+        "Balance" text,
         "CustomerMemo" jsonb
     )
 ),
 
 source as (
-    select *
+    select
+        read.*,
+        staging.needed_amount(read.total, 'TotalAmt') as total_amount,
+        abs(staging.needed_amount(read.remaining, 'RemainingCredit or Balance')) as remaining_credit
     from read
-    where id is not null and customer_id is not null
+    where read.id is not null and read.customer_id is not null
 ),
 
 merged as (
@@ -79,7 +78,12 @@ merged as (
         exchange_rate,
         total_amount,
         remaining_credit,
-        status,
+        case
+            when deleted_at is not null then 'deleted'
+            when is_voided then 'voided'
+            when remaining_credit = 0 then 'applied'
+            else 'open'
+        end as status,
         note
     from source
     on conflict (company_id, id) do update

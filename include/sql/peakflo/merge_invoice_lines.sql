@@ -1,5 +1,4 @@
--- Bring the lines of staged invoices into peakflo.invoice_line: the items and texts of the invoice, those inside a
--- group in its place; subtotals and discounts are amounts of the invoice, not lines.
+-- Bring the lines of staged invoices into peakflo.invoice_line; a discount is an amount of the invoice, not a line.
 with staged as materialized (
     select
         qbo_id,
@@ -11,17 +10,14 @@ with staged as materialized (
 line as (
     select
         staged.qbo_id,
-        coalesce(member.item, line.item) as item,
+        part.item,
         row_number() over (
             partition by staged.qbo_id
-            order by line.ordinal, member.ordinal
+            order by part.ordinal, part.member
         ) as position
     from staged
-    cross join lateral jsonb_array_elements(staged.payload -> 'Line') with ordinality as line (item, ordinal)
-    left join lateral jsonb_array_elements(line.item #> '{GroupLineDetail,Line}') with ordinality as member (
-        item, ordinal
-    ) on true
-    where coalesce(member.item, line.item) ->> 'DetailType' in ('SalesItemLineDetail', 'DescriptionOnly')
+    cross join lateral staging.invoice_lines(staged.payload) as part
+    where not part.is_discount
 )
 
 insert into peakflo.invoice_line as kept (
@@ -37,12 +33,16 @@ select
     ) as invoice_id,
     line.position,
     line.item ->> 'Description' as description,
-    (line.item #>> '{SalesItemLineDetail,Qty}')::numeric as quantity,
+    coalesce(
+        line.item #>> '{SalesItemLineDetail,Qty}', line.item #>> '{GroupLineDetail,Quantity}'
+    )::numeric as quantity,
     (line.item #>> '{SalesItemLineDetail,UnitPrice}')::numeric as unit_amount,
     coalesce((line.item #>> '{SalesItemLineDetail,DiscountAmt}')::numeric, 0) as discount_amount,
     null as tax_amount,
     (line.item ->> 'Amount')::numeric as total_amount,
-    line.item #>> '{SalesItemLineDetail,ItemRef,value}' as item_ref
+    coalesce(
+        line.item #>> '{SalesItemLineDetail,ItemRef,value}', line.item #>> '{GroupLineDetail,GroupItemRef,value}'
+    ) as item_ref
 from line
 on conflict (company_id, invoice_id, position) do update
     set

@@ -1,5 +1,7 @@
 -- Bring staged invoices into peakflo.invoice; one whose customer is unknown waits.
--- A voided invoice has no amounts left and its private note starts with "Voided" (Intuit: voiding an invoice).
+-- Its amounts are QuickBooks' own. Should its lines not add up to them, it goes in all the same and nobody is told:
+-- what is owed does not depend on the lines, QuickBooks rounds a tax that prices include in its own way, and a problem
+-- that nobody can cure would end all reminders of the invoice.
 with staged as materialized (
     select
         realm_id,
@@ -32,19 +34,13 @@ read as (
         invoice."DueDate" as due_date,
         invoice."CurrencyRef" ->> 'value' as currency,
         invoice."ExchangeRate" as exchange_rate,
-        coalesce(line.sub_total, invoice."TotalAmt") as sub_total,
+        line.sub_total as lines_total,
         coalesce(line.total_discount, 0) as total_discount,
         coalesce((invoice."TxnTaxDetail" ->> 'TotalTax')::numeric, 0) as total_tax_amount,
-        invoice."TotalAmt" as total_amount,
-        invoice."Balance" as amount_due,
-        case
-            when staged.deleted_at is not null then 'cancelled'
-            when invoice."TotalAmt" = 0 and invoice."Balance" = 0 and invoice."PrivateNote" like 'Voided%%'
-                then 'cancelled'
-            when invoice.status in ('Draft', 'Pending') then 'draft'
-            when invoice."Balance" = 0 then 'paid'
-            else 'sent'
-        end as status,
+        invoice."TotalAmt" as total,
+        invoice."Balance" as balance,
+        staging.is_voided(staged.payload) as is_voided,
+        coalesce(invoice.status in ('Draft', 'Pending'), false) as is_draft,
         -- The private note is not meant for the customer's eyes; the memo is.
         invoice."CustomerMemo" ->> 'value' as note,
         invoice."BillEmail" ->> 'Address' as emailed_to
@@ -57,28 +53,27 @@ read as (
         "CurrencyRef" jsonb,
         "ExchangeRate" numeric,
         "TxnTaxDetail" jsonb,
-        "TotalAmt" numeric,
-        "Balance" numeric,
-        "PrivateNote" text,
+        "TotalAmt" text,
+        "Balance" text,
         "CustomerMemo" jsonb,
         "BillEmail" jsonb,
-        "Line" jsonb,
         status text
     )
     cross join lateral (
         select
-            sum((line.item ->> 'Amount')::numeric)
-                filter (where line.item ->> 'DetailType' = 'SubTotalLineDetail') as sub_total,
-            sum((line.item ->> 'Amount')::numeric)
-                filter (where line.item ->> 'DetailType' = 'DiscountLineDetail') as total_discount
-        from jsonb_array_elements(invoice."Line") as line (item)
+            sum((line.item ->> 'Amount')::numeric) filter (where not line.is_discount) as sub_total,
+            sum((line.item ->> 'Amount')::numeric) filter (where line.is_discount) as total_discount
+        from staging.invoice_lines(staged.payload) as line
     ) as line
 ),
 
 source as (
-    select *
+    select
+        read.*,
+        staging.needed_amount(read.total, 'TotalAmt') as total_amount,
+        staging.needed_amount(read.balance, 'Balance') as amount_due
     from read
-    where id is not null and customer_id is not null
+    where read.id is not null and read.customer_id is not null
 ),
 
 merged as (
@@ -100,12 +95,17 @@ merged as (
         due_date,
         currency,
         exchange_rate,
-        sub_total,
+        coalesce(lines_total, total_amount - total_tax_amount + total_discount) as sub_total,
         total_discount,
         total_tax_amount,
         total_amount,
         amount_due,
-        status,
+        case
+            when deleted_at is not null or is_voided then 'cancelled'
+            when is_draft then 'draft'
+            when amount_due = 0 then 'paid'
+            else 'sent'
+        end as status,
         note,
         emailed_to
     from source

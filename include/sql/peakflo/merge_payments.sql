@@ -1,8 +1,6 @@
 -- Bring staged payments into peakflo.payment; one whose customer is unknown, or that points at an account, an
 -- invoice or a credit memo that has not been read, waits.
 -- A payment that Peakflo created is Peakflo's: its echo from QuickBooks is recognised and changes nothing.
--- A voided payment has no amounts and no lines left and its note starts with "Voided" (Intuit: voiding a payment);
--- one without an amount that links credits to invoices is a payment like any other.
 with staged as materialized (
     select
         realm_id,
@@ -36,8 +34,8 @@ read as (
             where mapped.realm_id = %(realm_id)s and mapped.qbo_id = payment."CustomerRef" ->> 'value'
         ) as customer_id,
         payment."TxnDate" as payment_date,
-        payment."TotalAmt" as amount,
-        coalesce(payment."UnappliedAmt", 0) as unapplied_amount,
+        payment."TotalAmt" as total,
+        payment."UnappliedAmt" as unapplied,
         payment."CurrencyRef" ->> 'value' as currency,
         payment."ExchangeRate" as exchange_rate,
         coalesce(
@@ -57,14 +55,12 @@ read as (
         ) as deposit_account_id,
         case
             when staged.deleted_at is not null then 'deleted'
-            when
-                payment."TotalAmt" = 0
-                and coalesce(jsonb_array_length(payment."Line"), 0) = 0
-                and payment."PrivateNote" like 'Voided%%'
-                then 'voided'
+            when staging.is_voided(staged.payload) then 'voided'
             else 'active'
         end as status,
-        (payment."MetaData" ->> 'CreateTime')::timestamptz as created_at,
+        coalesce(
+            nullif(payment."MetaData" ->> 'CreateTime', '')::timestamptz, staged.qbo_updated_at
+        ) as created_at,
         payment."DepositToAccountRef" ->> 'value' is null
         or (
             select true
@@ -96,8 +92,8 @@ read as (
     cross join lateral jsonb_to_record(staged.payload) as payment (
         "TxnDate" date,
         "CustomerRef" jsonb,
-        "TotalAmt" numeric,
-        "UnappliedAmt" numeric,
+        "TotalAmt" text,
+        "UnappliedAmt" text,
         "CurrencyRef" jsonb,
         "ExchangeRate" numeric,
         "PaymentMethodRef" jsonb,
@@ -110,9 +106,16 @@ read as (
 ),
 
 source as (
-    select *
+    select
+        read.*,
+        staging.needed_amount(read.total, 'TotalAmt') as amount,
+        staging.needed_amount(read.unapplied, 'UnappliedAmt') as unapplied_amount
     from read
-    where origin = 'quickbooks' and customer_id is not null and is_account_read and unread_links = 0
+    where
+        read.origin = 'quickbooks'
+        and read.customer_id is not null
+        and read.is_account_read
+        and read.unread_links = 0
 ),
 
 merged as (

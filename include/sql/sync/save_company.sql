@@ -5,4 +5,8 @@ on conflict (company_id) do update
     set
         realm_id = excluded.realm_id,
         name = excluded.name,
-        time_zone = case when kept.realm_id = excluded.realm_id then kept.time_zone else excluded.time_zone end;
+        source_name = case when kept.realm_id = excluded.realm_id then kept.source_name end,
+        home_currency = case when kept.realm_id = excluded.realm_id then kept.home_currency end,
+        country = case when kept.realm_id = excluded.realm_id then kept.country end,
+        time_zone = case when kept.realm_id = excluded.realm_id then kept.time_zone else excluded.time_zone end,
+        book_close_date = case when kept.realm_id = excluded.realm_id then kept.book_close_date end;

@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 
 from include.receivables.cover import Family, Money, Payer, total
+from include.receivables.verdict_facts import Evidence, Facts, Freshness
 from include.receivables.verdict_records import MOST_LISTED, answer
-from include.receivables.verdicts import MESSAGES, Evidence, Facts, Freshness, Verdict, judge, unknown
+from include.receivables.verdicts import MESSAGES, Verdict, judge, unknown
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 FRESH = Freshness(NOW)

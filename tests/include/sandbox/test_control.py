@@ -56,6 +56,9 @@ def test_an_unknown_company_is_said_to_be_unknown(
         lambda control: control.change_settings(throttle="maybe"),
         lambda control: control.change_settings(profile="quickbooks"),
         lambda control: control.add_fault("explosion"),
+        lambda control: control.events(
+            control.create_company("Ada", books="empty")["realm_id"], 1, earthquake=1
+        ),
         lambda control: control.add_fault("500", chance=1),
         lambda control: control.create_company(books="some"),
         lambda control: control.create_company(books={"invoices": 1}),

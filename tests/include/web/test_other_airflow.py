@@ -53,14 +53,15 @@ def fab(fab_server: Web, web: Web, add_company: Callable[..., str]) -> Web:
 
 def test_fabs_roles_see_act_and_administer(fab: Web):
     for user, expected in {
-        "viewer": (200, 403, 403),
-        "reminder": (200, 403, 403),
-        "engineer": (200, 303, 403),
-        "admin": (200, 303, 200),
+        "viewer": (200, 404, 403, 403),
+        "reminder": (200, 404, 403, 403),
+        "engineer": (200, 404, 303, 403),
+        "admin": (200, 404, 303, 200),
     }.items():
         browser = fab.as_(user)
         statuses = (
             browser.get("companies/acme").status_code,
+            browser.get("companies/acme/reminders/no-run").status_code,
             browser.submit("companies/acme/auto-sync", switch="off").status_code,
             browser.get("companies/acme/disconnect").status_code,
         )
