@@ -18,6 +18,7 @@ import psycopg
 from include.cli_delivery import add_delivery_commands
 from include.cli_output import print_companies, print_company, print_outcome
 from include.cli_payments import add_account_mapping_commands
+from include.cli_verdicts import add_verdict_commands
 from include.errors import ChangesExpiredError, ReceivablesError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     merge.set_defaults(command=_merge)
     add_account_mapping_commands(commands)
     add_delivery_commands(commands)
+    add_verdict_commands(commands)
     db_url = commands.add_parser("db-url", help="print the URL of the receivables database")
     db_url.set_defaults(command=_db_url)
     return parser

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from include.receivables.verdicts import RULES_VERSION
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def insert_verdicts(db: Connection, run: Run, reminder_run_id: str, verdicts: Se
         "company_id": run.company.company_id,
         "dag_run_id": reminder_run_id,
         "run_id": run.run_id,
+        "rules_version": RULES_VERSION,
         "verdicts": Jsonb([_row(verdict) for verdict in verdicts]),
     }
     db.execute(load("reminders/insert_verdicts"), keys)

@@ -3,8 +3,9 @@ alter table peakflo.reminder_verdict
 -- The sync.run that read and judged: a reminder run that is cleared judges again beside what it said first.
 add column run_id bigint not null,
 add column customer_id uuid,
--- What the verdict rests on: QuickBooks' Id, balance, version and time, and the payments and credits that count.
+-- All that the verdict rests on, from which it can be judged again, and by which rules it was judged.
 add column evidence jsonb not null default '{}',
+add column rules_version integer not null,
 add column judged_at timestamptz not null default clock_timestamp(),
 drop constraint reminder_verdict_pkey,
 add primary key (company_id, reminder_run_id, invoice_id, run_id);
@@ -38,7 +39,8 @@ select distinct on (verdict.company_id, verdict.invoice_id)
     verdict.judged_at,
     verdict.reminder_run_id,
     verdict.run_id,
-    verdict.evidence
+    verdict.evidence,
+    verdict.rules_version
 from peakflo.reminder_verdict as verdict
 left join peakflo.invoice as invoice
     on verdict.company_id = invoice.company_id and verdict.invoice_id = invoice.id

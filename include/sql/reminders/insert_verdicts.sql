@@ -1,7 +1,8 @@
 -- Keep the verdicts of a reminder run.
 insert into peakflo.reminder_verdict (
     company_id, reminder_run_id, invoice_id, run_id, customer_id, verdict, reasons, amount_due, currency,
-    customer_total_due, customer_total_overdue, qbo_sync_token, read_at, expires_at, evidence
+    customer_total_due, customer_total_overdue, qbo_sync_token, read_at, expires_at, evidence,
+    rules_version
 )
 select
     %(company_id)s as company_id,
@@ -18,7 +19,8 @@ select
     given.qbo_sync_token,
     given.read_at,
     coalesce(given.expires_at, now()) as expires_at,
-    given.evidence
+    given.evidence,
+    %(rules_version)s as rules_version
 from jsonb_to_recordset(%(verdicts)s::jsonb) as given (
     invoice_id uuid,
     customer_id uuid,
