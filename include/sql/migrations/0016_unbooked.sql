@@ -146,12 +146,13 @@ select
     case when is_let_go then 0 else least(amount, greatest(0, running - due)) end as surplus
 from compared;
 
--- What of such a payment is meant for nothing that is still open: it counts for all that its customer owes.
+-- What of such a payment is meant for nothing that is still open: it counts for all that its customer owes, or the one
+-- it was merged into.
 create view outbox.unbooked_payment as
 select
     outside.company_id,
     outside.payment_id,
-    outside.customer_id,
+    coalesce(merged.survivor_id, outside.customer_id) as customer_id,
     outside.currency,
     outside.payment_date,
     case
@@ -187,4 +188,6 @@ select
                 0
             )
     end as spare_amount
-from outbox.outside_payment as outside;
+from outbox.outside_payment as outside
+left join mapping.customer_merge as merged
+    on outside.realm_id = merged.realm_id and outside.customer_id = merged.peakflo_id;

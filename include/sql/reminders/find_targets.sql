@@ -22,4 +22,13 @@ where
     and invoice.realm_id = %(realm_id)s
     and invoice.status = 'sent'
     and invoice.deleted_at is null
-    and (%(is_all)s or invoice.customer_id = any(%(customer_ids)b::uuid[]));
+    and (
+        %(is_all)s
+        or invoice.customer_id = any(%(customer_ids)b::uuid[])
+        -- A customer that was merged goes on as another.
+        or invoice.customer_id in (
+            select merged.survivor_id
+            from mapping.customer_merge as merged
+            where merged.realm_id = %(realm_id)s and merged.peakflo_id = any(%(customer_ids)b::uuid[])
+        )
+    );
