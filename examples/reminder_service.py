@@ -220,9 +220,9 @@ def connect() -> Airflow:
             url = f"http://127.0.0.1:{json.loads((LOCAL / 'ports.json').read_text())['AIRFLOW_PORT']}"
         if not password:
             password = json.loads((LOCAL / "passwords.json").read_text())["reminder"]
-    except FileNotFoundError as error:
+    except OSError as error:
         raise NoVerdictsError(
-            f"There is no {error.filename}: run bin/start, or set AIRFLOW_API_URL and REMINDER_PASSWORD."
+            f"{error.filename} cannot be read: run bin/start, or set AIRFLOW_API_URL and REMINDER_PASSWORD."
         ) from None
     return Airflow(url, os.environ.get("REMINDER_USER", "reminder"), password)
 

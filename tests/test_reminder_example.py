@@ -313,7 +313,7 @@ def test_its_deadline_holds_whatever_is_waited_for(remind: Remind, running_stack
         (
             ["demo"],
             {"RECEIVABLES_LOCAL_DIR": "/nowhere"},
-            "There is no /nowhere/ports.json: run bin/start, or",
+            "/nowhere/ports.json cannot be read: run bin/start, or",
         ),
         (["demo"], {"REMINDER_RECORD": "/nowhere/sent"}, "/nowhere/sent cannot keep what is sent"),
     ],
