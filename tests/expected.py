@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from decimal import Decimal
+from email.utils import getaddresses
 from typing import Any
 from uuid import UUID
 
@@ -35,12 +36,21 @@ def _ref(record: Json, name: str) -> str | None:
     return record.get(name, {}).get("value")
 
 
+def _addresses(record: Json, name: str) -> list[str]:
+    given = getaddresses([record.get(name, {}).get("Address", "").replace(";", ",")])
+    return [address for _, address in given if "@" in address]
+
+
 def _list_status(record: Json) -> str:
     return "active" if record.get("Active", True) else "archived"
 
 
 def _is_voided(record: Json) -> bool:
-    return record["TotalAmt"] == 0 and record.get("PrivateNote", "").startswith("Voided")
+    details = [line.get("SalesItemLineDetail", {}) for line in record["Line"]]
+    amounts = [line.get("Amount", NOTHING) for line in record["Line"]] + [
+        each.get("Qty", NOTHING) for each in details
+    ]
+    return record["TotalAmt"] == 0 and not any(amounts)
 
 
 def _account(record: Json, realm_id: str) -> Json:
@@ -62,7 +72,7 @@ def _customer(record: Json, realm_id: str) -> Json:
     address = record.get("BillAddr", {})
     return {
         "company_name": record["DisplayName"],
-        "email": record.get("PrimaryEmailAddr", {}).get("Address"),
+        "email": next(iter(_addresses(record, "PrimaryEmailAddr")), None),
         "phone": record.get("PrimaryPhone", {}).get("FreeFormNumber"),
         "currency": _ref(record, "CurrencyRef"),
         "parent_id": peakflo_id(realm_id, "customer", _ref(record, "ParentRef")),
@@ -95,6 +105,7 @@ def _invoice(record: Json, realm_id: str) -> Json:
         "invoice_number": record["DocNumber"],
         "issue_date": datetime.fromisoformat(record["TxnDate"]).date(),
         "due_date": datetime.fromisoformat(record["DueDate"]).date(),
+        "due_date_basis": "quickbooks",
         "sub_total": sum((line.get("Amount", NOTHING) for line in lines), NOTHING),
         "total_discount": discount,
         "total_tax_amount": record["TxnTaxDetail"]["TotalTax"],
@@ -102,13 +113,15 @@ def _invoice(record: Json, realm_id: str) -> Json:
         "amount_due": record["Balance"],
         "status": "cancelled" if _is_voided(record) else "paid" if is_paid else "sent",
         "note": record.get("CustomerMemo", {}).get("value"),
-        "emailed_to": record.get("BillEmail", {}).get("Address"),
+        "emailed_to": _addresses(record, "BillEmail") or None,
     }
 
 
 def _sales_lines(record: Json) -> list[Json]:
-    lines = [each for line in record["Line"] for each in line.get("GroupLineDetail", {}).get("Line", [line])]
-    return [line for line in lines if line["DetailType"] in ("SalesItemLineDetail", "DescriptionOnly")]
+    lines = [
+        each for line in record["Line"] for each in line.get("GroupLineDetail", {}).get("Line") or [line]
+    ]
+    return [line for line in lines if line["DetailType"] not in ("SubTotalLineDetail", "DiscountLineDetail")]
 
 
 def _invoice_lines(record: Json, _realm_id: str) -> list[Json]:
@@ -149,7 +162,7 @@ def _payment(record: Json, realm_id: str) -> Json:
         "reference": record.get("PaymentRefNum"),
         "note": record.get("PrivateNote"),
         "deposit_account_id": peakflo_id(realm_id, "account", _ref(record, "DepositToAccountRef")),
-        "status": "voided" if _is_voided(record) and not record["Line"] else "active",
+        "status": "voided" if _is_voided(record) else "active",
         "origin": "quickbooks",
         "created_at": datetime.fromisoformat(record["MetaData"]["CreateTime"]),
     }

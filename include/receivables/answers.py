@@ -31,7 +31,7 @@ def differences(delivery: Delivery, answer: Json) -> str:
 def is_voided(record: Json) -> bool:
     """Tell whether a payment or journal entry is void: all its amounts are 0. ``staging.is_voided`` says why."""
     given = [record.get("TotalAmt"), *(line.get("Amount") for line in _lines(record))]
-    amounts = [amount for amount in given if amount is not None]
+    amounts = [amount for amount in given if amount not in (None, "")]
     return bool(amounts) and not any(amounts) and not record.get("UnappliedAmt")
 
 

@@ -42,7 +42,7 @@ class Merge:
 
 # In this order, a record meets what it points at: payment terms before customers, customers before invoices.
 MERGES = (
-    Merge("term", "staging/queue_term_customers"),
+    Merge("term", "staging/queue_term_records"),
     Merge("payment_method", "staging/queue_method_payments"),
     Merge("company_info", "peakflo/merge_company_info"),
     Merge("preferences", "peakflo/merge_preferences"),

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.asking import Asking, says
 from tests.staged import Staged, staged_company
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
+
+    from tests.cashier import Cashier
 
 Json = dict[str, Any]
 
@@ -102,3 +105,30 @@ def test_what_is_left_of_a_credit_memo_is_said_in_one_of_two_places(books: Stage
     assert books.problems() == {}
     found = books.rows("select remaining_credit, status from peakflo.credit_note order by source_id")
     assert found == [(remaining, "open" if remaining else "applied") for _, remaining in cases]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize(
+    ("entity", "names"),
+    [
+        ("CreditMemo", ("RemainingCredit", "Balance")),
+        ("Payment", ("UnappliedAmt",)),
+        ("Invoice", ("Balance",)),
+    ],
+)
+def test_a_verdict_on_what_an_amount_is_missing_for_is_unknown(
+    cashier: Cashier, entity: str, names: tuple[str, ...], is_known: bool
+):
+    books, bench = cashier.books, cashier.bench
+    ada, grace = books.customer("Ada Missing"), books.customer("Grace")
+    invoice, of_grace = books.invoice(ada, "100"), books.invoice(grace, "100")
+    bench.sync(cashier.company)
+    made = {"CreditMemo": books.credit, "Payment": books.pay, "Invoice": books.invoice}[entity](ada, "1")
+    if is_known:
+        bench.sync(cashier.company)
+        books.change(entity, made, PrivateNote="a newer version")
+    bench.sandbox.serve(cashier.company.realm_id, entity, made, {}, drop=list(names))
+    ask = Asking(bench, cashier.company)
+    asked = made if entity == "Invoice" else invoice
+    verdicts = {verdict.invoice_id: says(verdict)[0] for verdict in ask.judgement(asked, of_grace).verdicts}
+    assert verdicts == {ask.id("invoice", asked): "unknown", ask.id("invoice", of_grace): "send"}

@@ -265,3 +265,44 @@ language sql immutable parallel safe as $$
     ) as part
     where jsonb_typeof(part.item) = 'object' and part.item ->> 'DetailType' is distinct from 'SubTotalLineDetail'
 $$;
+
+-- When what is issued on a day is due by a payment term's JSON: after some days, or on a day of the month; of the next
+-- month if that day is over or as close as the term says. None if the term says neither.
+create function staging.due_date(issued date, term jsonb) returns date
+language sql immutable parallel safe as $$
+    select
+        case
+            when term.days is not null then issued + term.days
+            when term.day is null then null
+            when due.this_month >= issued and due.this_month - issued > coalesce(term.close_days, 0)
+                then due.this_month
+            else due.next_month
+        end
+    from (
+        select
+            nullif(term ->> 'DueDays', '')::integer as days,
+            nullif(term ->> 'DayOfMonthDue', '')::integer as day,
+            nullif(term ->> 'DueNextMonthDays', '')::integer as close_days,
+            date_trunc('month', issued)::date as first
+    ) as term
+    cross join lateral (
+        select
+            -- Of a month that is shorter, the last day.
+            least(term.first + term.day - 1, (term.first + interval '1 month')::date - 1) as this_month,
+            least(
+                (term.first + interval '1 month')::date + term.day - 1, (term.first + interval '2 months')::date - 1
+            ) as next_month
+    ) as due
+$$;
+
+-- The e-mail addresses in a text, which may hold several, with names around them; null if it holds none.
+create function staging.addresses(value text) returns text[]
+language sql immutable parallel safe
+return
+    nullif(
+        array(
+            select address[1]
+            from regexp_matches(value, '[^\s,;:<>()"]+@[^\s,;:<>()"]+', 'g') as address
+        ),
+        '{}'
+    );

@@ -42,6 +42,7 @@ create table peakflo.customer (
     source_updated_at timestamptz,
     deleted_at timestamptz,
     company_name text not null,
+    -- The first, where QuickBooks has several.
     email text,
     phone text,
     currency text,
@@ -67,8 +68,12 @@ create table peakflo.invoice (
     invoice_number text,
     issue_date date,
     due_date date,
+    -- Where QuickBooks has no due date, it follows from the payment terms or, without any, is the day of issue.
+    due_date_basis text check (due_date_basis in ('quickbooks', 'terms', 'issue_date')),
     currency text,
     exchange_rate numeric(28, 10),
+    -- The lines' total_amount add up to sub_total; that less total_discount, with total_tax_amount, is total_amount. A
+    -- deposit is in amount_due alone. Where QuickBooks' own amounts do not add up, they are kept as they are.
     sub_total numeric(20, 4) not null,
     total_discount numeric(20, 4) not null,
     total_tax_amount numeric(20, 4) not null,
@@ -76,7 +81,8 @@ create table peakflo.invoice (
     amount_due numeric(20, 4) not null,
     status text not null check (status in ('draft', 'sent', 'paid', 'cancelled')),
     note text,
-    emailed_to text,
+    -- To whom QuickBooks sends it; those who get a copy are not asked to pay.
+    emailed_to text[],
     primary key (company_id, id),
     unique (company_id, realm_id, source_id),
     foreign key (company_id, customer_id) references peakflo.customer (company_id, id)

@@ -22,7 +22,7 @@ read as (
         staged.qbo_updated_at as source_updated_at,
         staged.deleted_at,
         customer."DisplayName" as company_name,
-        customer."PrimaryEmailAddr" ->> 'Address' as email,
+        (staging.addresses(customer."PrimaryEmailAddr" ->> 'Address'))[1] as email,
         customer."PrimaryPhone" ->> 'FreeFormNumber' as phone,
         customer."CurrencyRef" ->> 'value' as currency,
         (

@@ -31,7 +31,15 @@ read as (
         ) as customer_id,
         invoice."DocNumber" as invoice_number,
         invoice."TxnDate" as issue_date,
-        invoice."DueDate" as due_date,
+        nullif(invoice."DueDate", '')::date as said_due_date,
+        case
+            when coalesce(invoice."DueDate", '') = ''
+                then (
+                    select staging.due_date(invoice."TxnDate", term.payload)
+                    from staging.term as term
+                    where term.realm_id = %(realm_id)s and term.qbo_id = invoice."SalesTermRef" ->> 'value'
+                )
+        end as term_due_date,
         invoice."CurrencyRef" ->> 'value' as currency,
         invoice."ExchangeRate" as exchange_rate,
         line.sub_total as lines_total,
@@ -43,12 +51,13 @@ read as (
         coalesce(invoice.status in ('Draft', 'Pending'), false) as is_draft,
         -- The private note is not meant for the customer's eyes; the memo is.
         invoice."CustomerMemo" ->> 'value' as note,
-        invoice."BillEmail" ->> 'Address' as emailed_to
+        staging.addresses(invoice."BillEmail" ->> 'Address') as emailed_to
     from staged
     cross join lateral jsonb_to_record(staged.payload) as invoice (
         "DocNumber" text,
         "TxnDate" date,
-        "DueDate" date,
+        "DueDate" text,
+        "SalesTermRef" jsonb,
         "CustomerRef" jsonb,
         "CurrencyRef" jsonb,
         "ExchangeRate" numeric,
@@ -79,8 +88,8 @@ source as (
 merged as (
     insert into peakflo.invoice as kept (
         company_id, id, realm_id, source_id, source_updated_at, deleted_at, customer_id, invoice_number,
-        issue_date, due_date, currency, exchange_rate, sub_total, total_discount, total_tax_amount,
-        total_amount, amount_due, status, note, emailed_to
+        issue_date, due_date, due_date_basis, currency, exchange_rate, sub_total, total_discount,
+        total_tax_amount, total_amount, amount_due, status, note, emailed_to
     )
     select
         %(company_id)s as company_id,
@@ -92,7 +101,12 @@ merged as (
         customer_id,
         invoice_number,
         issue_date,
-        due_date,
+        coalesce(said_due_date, term_due_date, issue_date) as due_date,
+        case
+            when said_due_date is not null then 'quickbooks'
+            when term_due_date is not null then 'terms'
+            when issue_date is not null then 'issue_date'
+        end as due_date_basis,
         currency,
         exchange_rate,
         coalesce(lines_total, total_amount - total_tax_amount + total_discount) as sub_total,
@@ -117,6 +131,7 @@ merged as (
             invoice_number = excluded.invoice_number,
             issue_date = excluded.issue_date,
             due_date = excluded.due_date,
+            due_date_basis = excluded.due_date_basis,
             currency = excluded.currency,
             exchange_rate = excluded.exchange_rate,
             sub_total = excluded.sub_total,
