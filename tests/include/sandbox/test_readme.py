@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -12,10 +12,18 @@ from include import sandbox
 from include.sandbox.injection import Kind
 from include.sandbox.serving import Oddity
 from include.sandbox.settings import PROFILES, Settings
+from include.sandbox.webhooks import WebhookFault, WebhookSettings
 
 HERE = Path(__file__).parent
 TEXT = (Path(sandbox.__file__).parent / "README.md").read_text()
-SWITCHES = {*Settings.__struct_fields__, *get_args(Kind), *Oddity.__struct_fields__} - {"entity", "id"}
+WEBHOOK_FAULTS = get_args(get_type_hints(WebhookFault)["kind"])
+SWITCHES = {
+    *Settings.__struct_fields__,
+    *get_args(Kind),
+    *Oddity.__struct_fields__,
+    *WebhookSettings.__struct_fields__,
+    *WEBHOOK_FAULTS,
+} - {"entity", "id"}
 
 
 @pytest.mark.parametrize("switch", sorted(SWITCHES))
