@@ -79,7 +79,12 @@ class Airflow:
         run = f"{DAG}/{quote(run_id, safe='')}"
         while self._call("GET", run).json()["state"] not in ("success", "failed"):
             time.sleep(POLL_SECONDS)
-        return self._read(f"/quickbooks/companies/{quote(company_id)}/reminders/{quote(run_id, safe='')}")
+        answer = self._read(f"/quickbooks/companies/{quote(company_id)}/reminders/{quote(run_id, safe='')}")
+        if answer["state"] == "running":
+            raise NoVerdictsError(
+                "The run ended before its check did: nothing is sent; ask again, with a new id."
+            )
+        return answer
 
     def _read(self, path: str) -> dict[str, Any]:
         """Read all pages of the verdicts."""

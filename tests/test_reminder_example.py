@@ -166,6 +166,20 @@ def test_verdicts_that_have_expired_are_not_sent(
     assert set(lines_of(done).values()) <= {"later", "hold"}
 
 
+def test_a_check_that_was_killed_is_told(remind: Remind, client: AirflowClient, db: psycopg.Connection):
+    run_id = a_run_id()
+    assert client.trigger(DAG_ID, run_id, company_id="demo").status_code == 200
+    client.wait(DAG_ID, run_id)
+    # What is left of a task that was cleared, and killed before it had judged.
+    begun = """
+        insert into sync.run (company_id, realm_id, dag_id, dag_run_id, try_number, state, is_exclusive)
+        select company_id, realm_id, dag_id, dag_run_id, 2, 'running', false from sync.run where dag_run_id = %s
+    """
+    db.execute(begun, [run_id])
+
+    assert_refused(remind("demo", "--run-id", run_id), "The run ended before its check did: nothing is sent")
+
+
 def test_a_verdict_that_expires_while_others_are_sent_is_not_sent(
     example: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
