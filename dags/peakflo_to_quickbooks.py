@@ -17,7 +17,8 @@ it.
   QuickBooks does not have yet.
 * *rejected*: QuickBooks refused it, or it cannot be right. Do what the problem says, then
   `bin/receivables delivery retry COMPANY DELIVERY`, or `ignore` it.
-* *unknown*: the answer was lost. It is searched for, adopted if found, and else sent again under the same request id.
+* *unknown*: the answer was lost. It is searched for, adopted if found, and else sent again under the same request id;
+  while the month's quota of reads is used up it waits, and the others go on.
 * *possible_orphan*: as before, but for more than 12 hours. Look into QuickBooks: `retry` if it is not there, else
   `ignore`.
 

@@ -17,7 +17,9 @@ that is not staged.
 (`bin/receivables company show COMPANY`). The other companies are not affected.
 
 * *Reconnect needed*: connect the company again; it is left out until then.
-* *Throttled* or *no answer*: nothing to do, the next run catches up from the cursor.
+* *Throttled* or *no answer*: nothing to do, the next run catches up from the cursor. Once no read of any company was
+  answered for a quarter of an hour, the month's quota is probably used up: then one company an hour is tried until
+  there are reads again, and those that somebody asks for.
 * *Deletion brake*: more records vanished in QuickBooks than is believed. Look there first; if it is right, trigger this
   DAG with `accept_deletions: [COMPANY]`.
 
@@ -125,7 +127,7 @@ def _list_due() -> list[DueCompany]:
     with ReceivablesDbHook().get_conn() as db:
         for company_id in chosen:
             companies.get_connected_company(db, company_id)
-        due = companies.list_due_companies(db, reach=REACH)
+        due = companies.list_due_companies(db, reach=REACH, chosen=chosen)
     return [company for company in due if company.company_id in chosen or not chosen]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.errors import ConfigurationError, FatalError, ThrottledError
+from include.errors import ConfigurationError, FatalError, QuotaError, ThrottledError
 
 RECEIVABLES_DB = "receivables_db"
 QUICKBOOKS = "quickbooks"
@@ -30,6 +30,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_policy": ExceptionRetryPolicy(
         rules=[
             RetryRule(FatalError, action=RetryAction.FAIL, reason="a person has to act"),
+            RetryRule(QuotaError, action=RetryAction.FAIL, reason="one read an hour is enough"),
             # Intuit: wait 60 seconds after a 429.
             RetryRule(
                 ThrottledError, retry_delay=timedelta(seconds=60), reason="QuickBooks asked to slow down"

@@ -9,6 +9,7 @@ Every error of the sync, sorted by what to do about it.
   + RetryableError: the same call may go through later
     - UnreachableError: no answer, or an answer of the 5xx kind
     - ThrottledError: QuickBooks asked to slow down
+    - QuotaError: QuickBooks answers no reads, as when the month's quota is used up; it takes writes
     - NoTokenError: QuickBooks gives no access token for now
     - BusyError: somebody else is at work on the same company
     - ChangesExpiredError: change data capture no longer reaches back to the cursor
@@ -85,7 +86,7 @@ class UnreachableError(RetryableError):
 
 class ThrottledError(RetryableError):
     """
-    QuickBooks asked to slow down, or the monthly quota of reads is used up.
+    QuickBooks asked to slow down; if that lasts, the monthly quota of reads is used up.
 
     :param retry_after: seconds to wait before the next call.
     """
@@ -95,6 +96,12 @@ class ThrottledError(RetryableError):
     def __init__(self, message: str, *, retry_after: float, intuit_tid: str | None = None) -> None:
         super().__init__(message, intuit_tid=intuit_tid)
         self.retry_after = retry_after
+
+
+class QuotaError(RetryableError):
+    """QuickBooks answers no reads, as when the month's quota is used up; what needs none goes on."""
+
+    code = "quota"
 
 
 class NoTokenError(RetryableError):

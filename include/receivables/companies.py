@@ -13,10 +13,12 @@ from psycopg.rows import class_row, dict_row
 
 from include.errors import ConfigurationError
 from include.quickbooks.entities import SYNCED
+from include.receivables import quota
 from include.receivables.staging import queue_all
 from include.sql import load
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from psycopg import Connection
@@ -111,17 +113,22 @@ def count_records(db: Connection, company: Company) -> list[dict[str, Any]]:
         return cursor.execute(load("peakflo/count_records"), keys).fetchall()
 
 
-def list_due_companies(db: Connection, *, reach: timedelta) -> list[DueCompany]:
+def list_due_companies(db: Connection, *, reach: timedelta, chosen: Sequence[str] = ()) -> list[DueCompany]:
     """
-    List the connected companies.
+    List the connected companies; while the quota of reads is used up, one an hour.
 
     :param reach: how far back change data capture is trusted to reach.
+    :param chosen: companies that somebody asks for: they are tried whatever is known of the quota.
     """
-    entities = [entity.table for entity in SYNCED]
+    keys = {
+        "entities": [entity.table for entity in SYNCED],
+        "reach": reach,
+        "chosen": list(chosen),
+        "suspected_after": quota.SUSPECTED_AFTER,
+        "probe_every": quota.PROBE_EVERY,
+    }
     with db.cursor(row_factory=class_row(DueCompany)) as cursor:
-        return cursor.execute(
-            load("sync/list_due_companies"), {"entities": entities, "reach": reach}
-        ).fetchall()
+        return cursor.execute(load("sync/list_due_companies"), keys).fetchall()
 
 
 def connect_company(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from include.errors import ReceivablesError, UnreachableError
+from include.errors import QuotaError, ReceivablesError, RetryableError, ThrottledError, UnreachableError
 from include.receivables import outbox, payloads, preflight, voiding
 from include.receivables.outbox import UNDECIDED, WAITING
 from include.receivables.resolving import resolve
@@ -34,6 +34,7 @@ def deliver_company(work: Work) -> None:
 
     :raises UnreachableError: at the end, when QuickBooks gave no answer about a delivery; the others went on unless it
         gave none about several.
+    :raises ThrottledError: likewise, when it refused to be read; what needs no reading went on.
     :raises ReceivablesError: when QuickBooks does not take requests at all; the rest stays as it is.
     """
     this_round = _Round(work)
@@ -90,7 +91,7 @@ class _Round:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._first: UnreachableError | None = None
+        self._first: RetryableError | None = None
         self._in_a_row = 0
 
     def take(self, delivery_id: int, step: Callable[[int], None]) -> None:
@@ -99,6 +100,9 @@ class _Round:
             step(delivery_id)
         except UnreachableError as error:
             self._pass_over(delivery_id, error)
+            return
+        except QuotaError as error:
+            self._leave(delivery_id, error)
             return
         except (ReceivablesError, psycopg.OperationalError):
             raise
@@ -111,6 +115,12 @@ class _Round:
         """Raise the first failure that was passed over, so that the run shows it."""
         if self._first is not None:
             raise self._first
+
+    def _leave(self, delivery_id: int, error: QuotaError) -> None:
+        """Leave what needs a read until there are reads again; that QuickBooks refused one just now is news."""
+        logger.warning("Delivery %d has to wait: %s", delivery_id, error)
+        if isinstance(error.__cause__, ThrottledError):
+            self._first = self._first or error.__cause__
 
     def _pass_over(self, delivery_id: int, error: UnreachableError) -> None:
         logger.warning("Delivery %d has to wait: %s", delivery_id, error)

@@ -18,7 +18,6 @@ from include.sql import load
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from psycopg import Connection
 
@@ -83,16 +82,12 @@ def report_unreadable(db: Connection, company: Company, odd: Odd) -> None:
     )
 
 
-def report_failure(db: Connection, company: Company, error: BaseException) -> datetime:
-    """
-    Report why a company could not be synced.
-
-    :return: since when this has been the case, by the database's clock.
-    """
+def report_failure(db: Connection, company: Company, error: BaseException) -> None:
+    """Report why a company could not be synced."""
     cure, actor = next(
         (cure, actor) for kind, cure, actor in CURES if isinstance(error, kind) or kind is Exception
     )
-    return _report(
+    _report(
         db,
         company,
         direction="connection",
@@ -163,10 +158,6 @@ def check_none_open(db: Connection, company_id: str) -> None:
         raise RecordError(f"Records that did not go in ({len(open_problems)}): {messages}")
 
 
-def _report(db: Connection, company: Company, **problem: Any) -> datetime:
+def _report(db: Connection, company: Company, **problem: Any) -> None:
     keys = {"company_id": company.company_id, "realm_id": company.realm_id}
-    row = db.execute(load("sync/report_problem"), keys | problem).fetchone()
-    if row is None:
-        raise LookupError("the problem was not recorded")
-    first_seen_at: datetime = row[0]
-    return first_seen_at
+    db.execute(load("sync/report_problem"), keys | problem)

@@ -75,7 +75,13 @@ def search(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
     Look for what a delivery made in QuickBooks: first among what is staged, then by asking.
 
     :param thoroughly: look through all of its day if its reference does not lead to it, which may have been edited.
+    :raises QuotaError: when QuickBooks does not let itself be read.
     """
+    with work.reading():
+        return _search(work, delivery, thoroughly=thoroughly)
+
+
+def _search(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
     attempt_id = outbox.start_search(work.db, delivery, run_id=work.run.run_id)
     try:
         found = _find(work, delivery, thoroughly=thoroughly)

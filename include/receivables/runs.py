@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from include.errors import ReauthorizeError, ThrottledError, UnreachableError
 from include.quickbooks.catalogue import TokenRejectedError
-from include.receivables import problems
+from include.receivables import problems, quota
 from include.receivables.companies import mark_reauthorize
 from include.receivables.locks import company_lock
 from include.sql import load
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from include.receivables.companies import Company
 
 logger = logging.getLogger(__name__)
-
-# A 429 that stays for so long at our low rate is not about speed (Intuit answers a used-up quota the same way).
-QUOTA_SUSPECTED_AFTER = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -101,6 +97,7 @@ def company_run(
 
     :param calls: the counters of the client that is used within.
     :raises BusyError: when another process holds the company; nothing is logged then.
+    :raises QuotaError: in place of a refused read, once reads have been refused for long.
     """
     with company_lock(db, company):
         run = _start(db, company, dag_id, dag_run_id, try_number)
@@ -116,6 +113,8 @@ def company_run(
             raise failure from error
         except BaseException as error:
             _try_to_end_failed(db, run, calls, error)
+            if isinstance(error, ThrottledError):
+                quota.check(db)
             raise
         _end(db, run, calls, state="success")
 
@@ -178,19 +177,16 @@ def _try_to_end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseE
 
 def _end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
     company = run.company
+    was_used_up = isinstance(error, ThrottledError) and quota.read(db).is_used_up
     _end(db, run, calls, state="failed", error=error)
     # A token that is rejected right after it was issued is QuickBooks' own contradiction, not a disconnect.
     if isinstance(error, ReauthorizeError) and not isinstance(error, TokenRejectedError):
         mark_reauthorize(
             db, company_id=company.company_id, realm_id=company.realm_id, error=error, run_id=run.run_id
         )
-    first_seen_at = problems.report_failure(db, company, error)
-    if isinstance(error, ThrottledError) and datetime.now(UTC) - first_seen_at > QUOTA_SUSPECTED_AFTER:
-        logger.error(
-            "QuickBooks has answered 429 for company %s since %s: the monthly quota of reads is probably used up.",
-            company.company_id,
-            first_seen_at,
-        )
+    problems.report_failure(db, company, error)
+    if isinstance(error, ThrottledError):
+        quota.tell(db, is_news=not was_used_up)
 
 
 def _end(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,17 +13,20 @@ from include.errors import (
     FatalError,
     NotFoundError,
     NoTokenError,
+    QuotaError,
     ReceivablesError,
     RecordError,
     RetryableError,
     ThrottledError,
 )
 from include.quickbooks.catalogue import find as find_fault
-from include.receivables import outbox
+from include.receivables import outbox, quota
 from include.receivables.answers import differences
 from include.sql import load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from psycopg import Connection
 
     from include.quickbooks.client import QuickBooksClient
@@ -101,6 +105,19 @@ class Work:
     def company(self) -> Company:
         """The company."""
         return self.run.company
+
+    @contextmanager
+    def reading(self) -> Iterator[QuickBooksClient]:
+        """
+        Have the client to read something with.
+
+        :raises QuotaError: when QuickBooks does not let itself be read; what needs no reading goes on.
+        """
+        quota.check(self.db)
+        try:
+            yield self.quickbooks
+        except ThrottledError as error:
+            raise QuotaError("QuickBooks does not let itself be read for now.") from error
 
 
 @dataclass(frozen=True, slots=True)

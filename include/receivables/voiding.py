@@ -55,7 +55,8 @@ def read_entry(work: Work, delivery_id: int) -> Current | None:
     if created is None or created.qbo_id is None or _obstacle(work, delivery, created) is not None:
         return None
     try:
-        return Current(work.quickbooks.read(JOURNAL_ENTRY, created.qbo_id))
+        with work.reading() as quickbooks:
+            return Current(quickbooks.read(JOURNAL_ENTRY, created.qbo_id))
     except NotFoundError:
         return Current(None)
 
@@ -155,7 +156,8 @@ def resolve(work: Work, delivery: Delivery, *, may_send: bool) -> None:
     """
     qbo_id = str(outbox.parse(delivery.payload)["Id"])
     try:
-        record = work.quickbooks.read(PAYMENT if delivery.leg == "payment" else JOURNAL_ENTRY, qbo_id)
+        with work.reading() as quickbooks:
+            record = quickbooks.read(PAYMENT if delivery.leg == "payment" else JOURNAL_ENTRY, qbo_id)
     except NotFoundError:
         record = None
     if record is None or is_voided(outbox.parse(record.payload)):

@@ -63,6 +63,25 @@ create table sync.run (
 
 create index on sync.run (company_id, started_at desc);
 create index on sync.run (dag_id, dag_run_id, company_id);
+create index on sync.run (ended_at) where calls > 0;
+create index on sync.run (ended_at) where error_code = 'throttled';
+
+-- Since when QuickBooks has answered no read of any company, and when it last refused one; nothing while it answers.
+create view sync.read_quota as
+select
+    min(refused.ended_at) as refused_since,
+    max(refused.ended_at) as refused_at
+from sync.run as refused
+where
+    refused.error_code = 'throttled'
+    and refused.ended_at >= coalesce(
+        (
+            select max(answered.ended_at)
+            from sync.run as answered
+            where answered.calls > 0
+        ),
+        '-infinity'
+    );
 
 -- What cannot sync: one row per record (or per connection, with an empty record) and cause.
 create table sync.problem (

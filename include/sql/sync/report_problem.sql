@@ -9,5 +9,4 @@ on conflict (company_id, realm_id, direction, entity, qbo_id, code, peakflo_id) 
         cure = excluded.cure,
         actor = excluded.actor,
         attempts = kept.attempts + 1,
-        last_seen_at = now()
-returning first_seen_at, state;
+        last_seen_at = now();
