@@ -7,6 +7,7 @@ handling and common errors, and recorded answers.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +42,7 @@ class KnownFault:
     :param who: who has to act.
     :param error: the class to raise, which says whether to try again.
     :param phrase: when one code stands for several faults, the words that tell this one apart.
+    :param is_proof: whether it proves that a write which it answers was not carried out.
     """
 
     code: str
@@ -49,6 +51,7 @@ class KnownFault:
     who: Actor
     error: type[ReceivablesError]
     phrase: str = ""
+    is_proof: bool = True
 
     @property
     def is_retryable(self) -> bool:
@@ -162,6 +165,7 @@ CATALOGUE = (
         "it is tried again by itself",
         "nobody",
         UnreachableError,
+        is_proof=False,
     ),
     # Reading
     KnownFault(
@@ -368,12 +372,23 @@ CATALOGUE = (
         RejectedError,
         phrase="balance debits and credits",
     ),
+    # Payments were booked that were answered like that (zao-woocommerce-quickbooks-online-integration, issue 12).
+    KnownFault(
+        "6000",
+        "QuickBooks had an internal error",
+        "look in QuickBooks whether the record is there",
+        "bookkeeper",
+        RejectedError,
+        phrase="internal error",
+        is_proof=False,
+    ),
     KnownFault(
         "6000",
         "A business rule of QuickBooks refuses the record",
         "correct what QuickBooks names and try again",
         "bookkeeper",
         RejectedError,
+        is_proof=False,
     ),
     KnownFault(
         "6140",
@@ -447,3 +462,17 @@ def find(code: str, text: str = "") -> KnownFault | None:
     if code.isdigit() and int(code) > 10000:
         return find("10000")
     return None
+
+
+# Whatever their code: the words of a failure in the midst of the work.
+_FAILED_AT_WORK = re.compile(r"unexpected|internal error|system failure|timed? ?out", re.IGNORECASE)
+
+
+def proves_refusal(code: str, text: str) -> bool:
+    """
+    Tell whether a fault that answers a write proves that it was not carried out; one that nobody knows proves nothing.
+
+    :param text: QuickBooks' words.
+    """
+    known = find(code, text)
+    return known is not None and known.is_proof and not _FAILED_AT_WORK.search(text)

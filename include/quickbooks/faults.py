@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from include.errors import ConfigurationError, ReceivablesError, RejectedError, ThrottledError
+from include.errors import ConfigurationError, ReceivablesError, RecordError, RejectedError, ThrottledError
 from include.quickbooks.catalogue import CATALOGUE, KnownFault, TokenRejectedError, find
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def _recognise(status: int, fault: Fault) -> KnownFault:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _known("10000")
     known = find(fault.code, fault.text)
-    if known:
+    # A record is refused by its validation: a failure of the system says nothing of the record.
+    if known and not (fault.type == "SystemFault" and issubclass(known.error, RecordError)):
         return known
     if status == HTTPStatus.UNAUTHORIZED:
         return _known("3200")

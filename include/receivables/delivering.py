@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -71,11 +72,10 @@ def prepare(work: Work, delivery_id: int) -> Intent | None:
             return None
         if delivery.operation == "void":
             return voiding.prepare(work, delivery, current)
+        if _is_met(work, delivery):
+            return None
         if delivery.leg == "adjustment":
             return _prepare_again(work, delivery)
-        if outbox.find_in_quickbooks(work.db, delivery) is not None:
-            outbox.set_state(work.db, delivery, "unknown", "recognised", "The sync met it in QuickBooks.")
-            return None
         match preflight.check(work.db, work.company, delivery):
             case preflight.Ready(outgoing):
                 return _prepare_leg(work, delivery, outgoing)
@@ -164,12 +164,20 @@ def _prepare_leg(work: Work, delivery: Delivery, outgoing: OutgoingPayment) -> I
     if payloads.needs_adjustment(outgoing):
         adjustment = outbox.add_leg(work.db, delivery, "adjustment")
         payload = payloads.encode(payloads.adjustment(outgoing))
-        if adjustment.state in ("queued", "withdrawn"):
+        if adjustment.state in ("queued", "withdrawn") and not _is_met(work, adjustment):
             return intend(work, adjustment, payload)
-        if not _is_settled(work, delivery, adjustment, payload):
+        if not _is_settled(work, delivery, adjustment, outgoing):
             return None
         entry = payloads.linked_entry(outgoing, (adjustment.response or "").encode())
     return intend(work, delivery, payloads.encode(payloads.payment(outgoing, entry)))
+
+
+def _is_met(work: Work, delivery: Delivery) -> bool:
+    """Have a delivery looked into, instead of sent, that the sync met in QuickBooks."""
+    is_met = outbox.is_met(work.db, delivery)
+    if is_met:
+        outbox.set_state(work.db, delivery, "unknown", "recognised", "The sync met it in QuickBooks.")
+    return is_met
 
 
 def _prepare_again(work: Work, delivery: Delivery) -> Intent | None:
@@ -181,7 +189,7 @@ def _prepare_again(work: Work, delivery: Delivery) -> Intent | None:
     return intend(work, delivery, (delivery.payload or "").encode())
 
 
-def _is_settled(work: Work, delivery: Delivery, adjustment: Delivery, payload: bytes) -> bool:
+def _is_settled(work: Work, delivery: Delivery, adjustment: Delivery, outgoing: OutgoingPayment) -> bool:
     """Tell whether the journal entry is in QuickBooks, and is still the one that the payment needs."""
     if adjustment.state != "delivered":
         reason = (
@@ -190,7 +198,7 @@ def _is_settled(work: Work, delivery: Delivery, adjustment: Delivery, payload: b
         )
         outbox.set_state(work.db, delivery, "held", f"adjustment_{adjustment.state}", reason)
         return False
-    if outbox.parse(adjustment.payload) != outbox.parse(payload):
+    if not _is_as_sent(work, adjustment, outgoing):
         reject(
             work,
             delivery,
@@ -201,3 +209,12 @@ def _is_settled(work: Work, delivery: Delivery, adjustment: Delivery, payload: b
         )
         return False
     return True
+
+
+def _is_as_sent(work: Work, adjustment: Delivery, outgoing: OutgoingPayment) -> bool:
+    """Tell whether a journal entry still says what the payment needs; its customer may have been merged since."""
+    sent = outbox.parse(adjustment.payload)
+    customer = payloads.customer_of(sent)
+    if customer and outbox.find_survivor(work.db, adjustment, customer) == outgoing.customer_qbo_id:
+        outgoing = replace(outgoing, customer_qbo_id=customer)
+    return sent == outbox.parse(payloads.encode(payloads.adjustment(outgoing)))

@@ -75,10 +75,11 @@ MERGES = (
             "peakflo/delete_payment_allocations",
             "outbox/report_changes",
             "outbox/report_revived",
+            "outbox/report_twice",
         ),
         recognise="mapping/map_own_payments",
     ),
-    Merge("journal_entry", "outbox/report_entry_changes"),
+    Merge("journal_entry", "outbox/report_entry_changes", details=("outbox/report_twice",)),
 )
 
 

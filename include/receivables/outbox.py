@@ -46,6 +46,7 @@ class Delivery:
     :param first_sent_at: when this generation's request left first.
     :param sent_at: when it left last.
     :param response: QuickBooks' record as it was answered.
+    :param survivor_qbo_id: as which customer that of the payload goes on, if it was merged into another one.
     :param read_at: when this row was read, by the database's clock.
     """
 
@@ -69,6 +70,7 @@ class Delivery:
     qbo_id: str | None
     sync_token: int | None
     response: str | None
+    survivor_qbo_id: str | None
     read_at: datetime
 
 
@@ -143,11 +145,25 @@ def find(db: Connection, of: Delivery, leg: Leg, operation: Operation) -> Delive
     return None if row is None else lock(db, row[0])
 
 
+def find_survivor(db: Connection, delivery: Delivery, customer_qbo_id: str) -> str:
+    """Find as which customer one goes on that may have been merged into another one."""
+    keys = {"realm_id": delivery.realm_id, "qbo_id": customer_qbo_id}
+    row = db.execute(load("mapping/find_survivor"), keys).fetchone()
+    return str(row[0]) if row else customer_qbo_id
+
+
 def find_in_quickbooks(db: Connection, delivery: Delivery) -> str | None:
     """Find QuickBooks' id of the payment, if it was delivered, or the sync recognised it."""
     keys = {"realm_id": delivery.realm_id, "payment_id": delivery.payment_id}
     row = db.execute(load("mapping/find_payment"), keys).fetchone()
     return None if row is None else str(row[0])
+
+
+def is_met(db: Connection, delivery: Delivery) -> bool:
+    """Tell whether QuickBooks was seen to have what a delivery would make."""
+    keys = {"realm_id": delivery.realm_id, "payment_id": delivery.payment_id, "leg": delivery.leg}
+    row = db.execute(load("outbox/is_met"), keys).fetchone()
+    return bool(row and row[0])
 
 
 def add_leg(db: Connection, of: Delivery, leg: Leg) -> Delivery:
@@ -211,14 +227,18 @@ def set_state(
 
 
 def put_back(db: Connection, delivery: Delivery) -> None:
-    """Queue a delivery again whose request QuickBooks turned away at the door."""
+    """Queue a delivery again that QuickBooks turned away at the door, or that was looked for there in vain."""
     db.execute(load("outbox/put_back"), {"delivery_id": delivery.delivery_id})
 
 
 def mark_delivered(
     db: Connection, delivery: Delivery, *, qbo_id: str, sync_token: int, response: bytes
 ) -> None:
-    """Record a delivery, and for a new payment who it is in QuickBooks, in the caller's transaction."""
+    """
+    Record a delivery, and for a new payment who it is in QuickBooks, in the caller's transaction.
+
+    Another record that was taken for the payment is not the payment any more.
+    """
     db.execute(
         load("outbox/lock_payment"),
         {"company_id": delivery.company_id, "payment_id": delivery.payment_id},
@@ -229,6 +249,8 @@ def mark_delivered(
         "sync_token": sync_token,
         "response": response.decode(),
     }
+    if (delivery.leg, delivery.operation) == ("payment", "create"):
+        db.execute(load("mapping/release_payment"), keys)
     db.execute(load("outbox/mark_delivered"), keys)
 
 

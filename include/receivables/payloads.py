@@ -29,6 +29,7 @@ __all__ = [
     "OutgoingPayment",
     "Settlement",
     "adjustment",
+    "customer_of",
     "encode",
     "linked_entry",
     "marker",
@@ -218,6 +219,12 @@ def linked_entry(outgoing: OutgoingPayment, delivered: bytes) -> LinkedEntry | N
     :param delivered: the JournalEntry's JSON as QuickBooks answered it.
     """
     return LinkedEntry(_entry.decode(delivered).qbo_id) if outgoing.written_off else None
+
+
+def customer_of(entry: Json) -> str | None:
+    """Return the customer of a JournalEntry's receivable line, if it has one."""
+    details = (line["JournalEntryLineDetail"] for line in entry["Line"])
+    return next((detail["Entity"]["EntityRef"]["value"] for detail in details if "Entity" in detail), None)
 
 
 def _payment_lines(outgoing: OutgoingPayment, entry: LinkedEntry | None) -> list[Json]:

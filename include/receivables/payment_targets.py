@@ -32,7 +32,8 @@ class Target:
     :param qbo_id: its id in QuickBooks; none if it is not there yet.
     :param open_amount: what is open of it, less what is on its way.
     :param is_gone: whether it was cancelled, voided or deleted, or is a draft.
-    :param is_of_customer: whether it belongs to the payment's customer, or to a sub-customer.
+    :param owner_name: whose it is.
+    :param is_of_payer: whether it belongs to whom the payment is of by now, or to a sub-customer.
     :param receivable_qbo_id: the receivable account that it is booked on, if QuickBooks says so.
     """
 
@@ -48,7 +49,8 @@ class Target:
     receivable_qbo_id: str | None
     open_amount: Decimal | None
     is_gone: bool
-    is_of_customer: bool
+    owner_name: str | None
+    is_of_payer: bool
 
     @property
     def written_off(self) -> Decimal:
@@ -90,11 +92,11 @@ def _object_to_record(target: Target, currency: str) -> Objection | None:
             f"{target.name} is no longer open in QuickBooks, it was voided or deleted or is a draft: apply the payment "
             "to another one in Peakflo, and try again.",
         )
-    if not target.is_of_customer:
+    if not target.is_of_payer:
         return Refused(
             "target_of_other_customer",
-            f"{target.name} belongs to another customer in QuickBooks: correct the payment's customer or what it is "
-            "applied to in Peakflo, and try again.",
+            f"{target.name} belongs to {target.owner_name} in QuickBooks, not to the customer who paid: give it back "
+            "there, or correct in Peakflo whose the payment is or what it is applied to, and try again.",
         )
     if target.currency is not None and target.currency != currency:
         return Refused(

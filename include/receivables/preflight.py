@@ -50,6 +50,8 @@ class Facts:
     :param realm_id: of the QuickBooks company for which the payment was taken.
     :param company_realm_id: of the one to which the company is connected now.
     :param currency: empty when the payment names none.
+    :param customer_qbo_id: of whom the payment is by now, as are the other facts of the customer.
+    :param has_records: whether QuickBooks still has something of the customer's.
     :param method_qbo_id: the payment method of that name in QuickBooks.
     """
 
@@ -70,6 +72,7 @@ class Facts:
     customer_realm_id: str
     customer_status: str
     customer_currency: str | None
+    has_records: bool
     company_realm_id: str
     home_currency: str | None
     book_close_date: date | None
@@ -133,9 +136,15 @@ def _object_to_customer(facts: Facts) -> Objection | None:
     name = facts.customer_name
     if facts.customer_qbo_id is None or facts.customer_realm_id != facts.realm_id:
         return Held("customer_unknown", f"QuickBooks does not have customer {name} yet.")
-    if facts.customer_status != "active":
+    if facts.customer_status == "archived" and facts.has_records:
         return Held(
             "customer_inactive", f"Customer {name} is not active in QuickBooks: make it active there."
+        )
+    if facts.customer_status != "active":
+        return Held(
+            "customer_merged",
+            f"Customer {name} is gone from QuickBooks: it was merged into another customer or deleted, and into which "
+            "one cannot be told. Enter in Peakflo whose the payment is now.",
         )
     if facts.home_currency is None:
         return Held(

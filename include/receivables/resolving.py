@@ -10,8 +10,19 @@ from include.errors import ReceivablesError
 from include.quickbooks import query
 from include.quickbooks.entities import JOURNAL_ENTRY, PAYMENT
 from include.receivables import outbox, payloads, voiding
+from include.receivables.answers import is_voided
 from include.receivables.outbox import UNDECIDED
-from include.receivables.sending import ENTITIES, Work, intend, is_settled, record_delivered, send
+from include.receivables.sending import (
+    ENTITIES,
+    NO_ANSWER,
+    RETRIED,
+    Work,
+    intend,
+    is_settled,
+    record_delivered,
+    refuse,
+    send,
+)
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -45,7 +56,7 @@ def resolve(work: Work, delivery_id: int, *, may_send: bool) -> None:
     Decide what became of a delivery that was sent, if that can be told.
 
     What QuickBooks has of it is adopted. If it has nothing, the same request is sent again while QuickBooks still
-    recognises its id; after that a person decides.
+    recognises its id; after that a person decides. One that a person wants to be sent anew is made anew.
 
     :param may_send: false to look only.
     """
@@ -55,7 +66,8 @@ def resolve(work: Work, delivery_id: int, *, may_send: bool) -> None:
     if delivery.operation == "void":
         voiding.resolve(work, delivery, may_send=may_send)
         return
-    is_past_replay = _is_past_replay(work, delivery)
+    is_retried = delivery.code == RETRIED
+    is_past_replay = not is_retried and _is_past_replay(work, delivery)
     is_over = is_settled(work, delivery) and (may_send or is_past_replay)
     found = search(work, delivery, thoroughly=is_over)
     if found.own:
@@ -64,6 +76,8 @@ def resolve(work: Work, delivery_id: int, *, may_send: bool) -> None:
         _wait(work, delivery)
     elif found.unmarked:
         _report_unmarked(work, delivery, found.unmarked)
+    elif is_retried:
+        outbox.put_back(work.db, delivery)
     elif is_past_replay:
         _give_up(work, delivery)
     else:
@@ -99,10 +113,9 @@ def _search(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
 
 
 def _find(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
-    if delivery.leg == "payment":
-        staged = _find_mapped(work, delivery) or _find_staged(work, delivery)
-        if staged:
-            return Findings(staged, [])
+    staged = _find_mapped(work, delivery) or _find_staged(work, delivery)
+    if staged:
+        return Findings(staged, [])
     reference = query.quote(payloads.reference_number(delivery.payment_id))
     entity, field = _SEARCHED[delivery.leg]
     found = _ask(work, delivery, entity, f"{field} = {reference}")
@@ -114,13 +127,22 @@ def _find(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
 
 
 def _marked(delivery: Delivery, found: list[Found]) -> list[Found]:
-    """Pick what is the delivery's: a reference can be copied or edited by hand, the marker names the payment."""
+    """
+    Pick what is the delivery's: a reference can be copied or edited by hand, the marker names the payment.
+
+    One that was voided beside another one is what a person made of two.
+    """
     marker = payloads.marker(delivery.payment_id)
-    return [each for each in found if marker in str(outbox.parse(each[2]).get("PrivateNote"))]
+    records = [(each, outbox.parse(each[2])) for each in found]
+    own = [(each, record) for each, record in records if marker in str(record.get("PrivateNote"))]
+    alive = [each for each, record in own if not is_voided(record)]
+    return alive or [each for each, _ in own]
 
 
 def _find_mapped(work: Work, delivery: Delivery) -> list[Found]:
     """Find what the sync recognised as this payment, whatever was made of its reference and note since."""
+    if delivery.leg != "payment":
+        return []
     qbo_id = outbox.find_in_quickbooks(work.db, delivery)
     keys = {"realm_id": delivery.realm_id, "entity": "payment", "qbo_id": qbo_id}
     rows = work.db.execute(load("staging/read_record"), keys).fetchall()
@@ -130,8 +152,8 @@ def _find_mapped(work: Work, delivery: Delivery) -> list[Found]:
 def _find_staged(work: Work, delivery: Delivery) -> list[Found]:
     keys = {
         "realm_id": delivery.realm_id,
-        "marker": payloads.marker(delivery.payment_id),
-        "former": _former(work, delivery),
+        "payment_id": delivery.payment_id,
+        "leg": delivery.leg,
         # Also what a clock behind ours stamped.
         "since": delivery.queued_at - work.replay_window,
     }
@@ -171,14 +193,24 @@ def _adopt(work: Work, delivery: Delivery, found: list[Found]) -> None:
 
 
 def _repeat(work: Work, delivery: Delivery) -> None:
-    """Send the same request again; a refusal of it does not say that the first one was refused."""
+    """
+    Send the same request again; a refusal of it does not say that the first one was refused.
+
+    One that proves nothing is believed once it has come twice and nothing is there.
+    """
     with work.db.transaction():
         intent = intend(work, delivery, (delivery.payload or "").encode())
     if send(work, intent):
         return
     after = outbox.lock(work.db, delivery.delivery_id)
-    if after.state == "rejected" and (found := search(work, after, thoroughly=True)).own:
+    if after.code == NO_ANSWER:
+        return
+    found = search(work, after, thoroughly=True)
+    if found.own:
         _adopt(work, after, found.own)
+    elif after.state in UNDECIDED:
+        with work.db.transaction():
+            refuse(work, after, str(after.code), str(after.reason))
 
 
 def _is_past_replay(work: Work, delivery: Delivery) -> bool:
@@ -186,7 +218,8 @@ def _is_past_replay(work: Work, delivery: Delivery) -> bool:
 
 
 def _wait(work: Work, delivery: Delivery) -> None:
-    outbox.set_state(work.db, delivery, "unknown", "no_answer", delivery.reason or _no_answer(delivery))
+    code = RETRIED if delivery.code == RETRIED else NO_ANSWER
+    outbox.set_state(work.db, delivery, "unknown", code, delivery.reason or _no_answer(delivery))
 
 
 def _give_up(work: Work, delivery: Delivery) -> None:

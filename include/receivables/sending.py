@@ -20,6 +20,7 @@ from include.errors import (
     ThrottledError,
 )
 from include.quickbooks.catalogue import find as find_fault
+from include.quickbooks.catalogue import proves_refusal
 from include.receivables import outbox, quota
 from include.receivables.answers import differences
 from include.sql import load
@@ -44,6 +45,10 @@ REPLAY_WINDOW = timedelta(hours=12)
 SETTLED_AFTER = timedelta(minutes=2)
 
 ENTITIES = {"payment": "Payment", "adjustment": "JournalEntry"}
+# Why nobody knows what became of a request: it was not answered, or a person wants it to be sent anew and it is looked
+# for before. Any other code is that of a refusal which proves nothing.
+NO_ANSWER = "no_answer"
+RETRIED = "retried"
 STALE = "5010"
 NOT_FOUND = NotFoundError.code
 ANSWERS_DIFFER = {"payment": "answer_differs", "adjustment": "entry_answer_differs"}
@@ -55,26 +60,27 @@ _OF_ENTRY = (
     "entry_voided_in_quickbooks",
     "entry_deleted_in_quickbooks",
 )
-_LASTING = ("edited_after_sending", _REVIVED, *_OF_ENTRY)
+_TWICE = "twice_in_quickbooks"
+_LASTING = ("edited_after_sending", _REVIVED, _TWICE, *_OF_ENTRY)
 _OF_PAYMENT = (
     "answer_differs",
     "edited_in_quickbooks",
     "voided_in_quickbooks",
     "deleted_in_quickbooks",
-    "twice_in_quickbooks",
 )
 UNSETTLED: dict[tuple[Leg, Operation], tuple[str, ...]] = {
     ("payment", "create"): _LASTING,
     ("adjustment", "create"): (*_LASTING, *_OF_PAYMENT),
     # The journal entry is undone after its payment, unless that is sent anew.
-    ("payment", "void"): (_REVIVED, *_OF_ENTRY),
-    ("adjustment", "void"): (_REVIVED,),
+    ("payment", "void"): (_REVIVED, _TWICE, *_OF_ENTRY),
+    ("adjustment", "void"): (_REVIVED, _TWICE),
 }
-# What tells that a record was touched in QuickBooks, before its delivery or undoing was recorded.
-_REPORTS: dict[tuple[Leg, Operation], str] = {
-    ("payment", "create"): "outbox/report_changes",
-    ("adjustment", "create"): "outbox/report_entry_changes",
-    ("payment", "void"): "outbox/report_revived",
+# What tells that a record was touched in QuickBooks, before its delivery or undoing was recorded, or is there twice.
+_REPORTS: dict[tuple[Leg, Operation], tuple[str, ...]] = {
+    ("payment", "create"): ("outbox/report_changes", "outbox/report_twice"),
+    ("adjustment", "create"): ("outbox/report_entry_changes", "outbox/report_twice"),
+    ("payment", "void"): ("outbox/report_revived", "outbox/report_twice"),
+    ("adjustment", "void"): ("outbox/report_twice",),
 }
 
 
@@ -159,7 +165,7 @@ def send(work: Work, intent: Intent) -> bool:
         _record_not_admitted(work, intent, error)
         raise
     except RetryableError as error:
-        _record_unknown(work, intent, error)
+        _record_unknown(work, intent, error, NO_ANSWER)
         return False
     with work.db.transaction():
         record_delivered(work, intent.delivery, written.qbo_id, written.sync_token, written.payload)
@@ -203,26 +209,14 @@ def record_delivered(work: Work, delivery: Delivery, qbo_id: str, sync_token: in
             cure="Compare it with the payment in Peakflo, and correct it in QuickBooks.",
             actor="bookkeeper",
         )
-    if (delivery.leg, delivery.operation) == ("payment", "create"):
-        _check_single(work, delivery, qbo_id)
-    report = _REPORTS.get((delivery.leg, delivery.operation))
-    if report is not None:
-        keys = {"company_id": delivery.company_id, "realm_id": delivery.realm_id}
-        work.db.execute(load(report), keys | {"resolved": [qbo_id], "qbo_ids": [qbo_id]})
-
-
-def _check_single(work: Work, delivery: Delivery, qbo_id: str) -> None:
-    """Report a payment that QuickBooks has twice: another of it was recognised before."""
-    known = outbox.find_in_quickbooks(work.db, delivery)
-    if known is not None and known != qbo_id:
-        outbox.report(
-            work.db,
-            delivery,
-            code="twice_in_quickbooks",
-            message=f"Peakflo's payment is in QuickBooks twice, as Payment {known} and {qbo_id}.",
-            cure="Delete one of the two in QuickBooks.",
-            actor="bookkeeper",
-        )
+    keys = {
+        "company_id": delivery.company_id,
+        "realm_id": delivery.realm_id,
+        "resolved": [qbo_id],
+        "qbo_ids": [qbo_id],
+    }
+    for report in _REPORTS[delivery.leg, delivery.operation]:
+        work.db.execute(load(report), keys)
 
 
 def reject(work: Work, delivery: Delivery, code: str, message: str, *, cure: str, actor: str) -> None:
@@ -234,6 +228,9 @@ def reject(work: Work, delivery: Delivery, code: str, message: str, *, cure: str
 
 def _record_refusal(work: Work, intent: Intent, error: RecordError) -> None:
     delivery = intent.delivery
+    if not proves_refusal(error.code, str(error)):
+        _record_unknown(work, intent, error, error.code)
+        return
     with work.db.transaction():
         _end(work, intent, "rejected", error)
         if delivery.operation == "void" and error.code == STALE:
@@ -261,18 +258,19 @@ def refuse(work: Work, delivery: Delivery, code: str, message: str) -> None:
 
 def _record_not_admitted(work: Work, intent: Intent, error: ReceivablesError) -> None:
     """QuickBooks did not look at the request: a first one was never made, a repeated one stays undecided."""
+    is_proof = isinstance(error, ThrottledError) or proves_refusal(error.code, str(error))
+    if intent.delivery.state in outbox.UNDECIDED or not is_proof:
+        _record_unknown(work, intent, error, NO_ANSWER)
+        return
     with work.db.transaction():
         _end(work, intent, "not_admitted", error)
-        if intent.delivery.state in outbox.UNDECIDED:
-            outbox.set_state(work.db, intent.delivery, "unknown", error.code, str(error))
-        else:
-            outbox.put_back(work.db, intent.delivery)
+        outbox.put_back(work.db, intent.delivery)
 
 
-def _record_unknown(work: Work, intent: Intent, error: ReceivablesError) -> None:
+def _record_unknown(work: Work, intent: Intent, error: ReceivablesError, code: str) -> None:
     with work.db.transaction():
         _end(work, intent, "unknown", error)
-        outbox.set_state(work.db, intent.delivery, "unknown", "no_answer", str(error))
+        outbox.set_state(work.db, intent.delivery, "unknown", code, str(error))
     logger.warning("Payment %s: %s", intent.delivery.payment_id, error)
 
 

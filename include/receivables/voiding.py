@@ -12,7 +12,8 @@ from include.receivables.answers import differences, is_voided
 from include.receivables.outbox import UNDECIDED
 from include.receivables.sending import (
     ENTITIES,
-    NOT_FOUND,
+    NO_ANSWER,
+    RETRIED,
     Work,
     intend,
     is_settled,
@@ -150,7 +151,7 @@ def _refuse(work: Work, delivery: Delivery, created: Delivery) -> None:
 
 def resolve(work: Work, delivery: Delivery, *, may_send: bool) -> None:
     """
-    Look whether an undoing took place whose answer was lost, or says that there is nothing to undo.
+    Look whether an undoing took place whose answer was lost, or does not say it for sure.
 
     It may be repeated: a version is undone once only.
     """
@@ -165,12 +166,14 @@ def resolve(work: Work, delivery: Delivery, *, may_send: bool) -> None:
         sync_token = 0 if record is None else record.sync_token
         with work.db.transaction():
             record_delivered(work, delivery, qbo_id, sync_token, payload)
-    elif delivery.code == NOT_FOUND:
+    elif delivery.code == RETRIED:
+        outbox.put_back(work.db, delivery)
+    elif delivery.code and delivery.code != NO_ANSWER:
         with work.db.transaction():
-            refuse(work, delivery, NOT_FOUND, str(delivery.reason))
+            refuse(work, delivery, delivery.code, str(delivery.reason))
     elif may_send and is_settled(work, delivery):
         with work.db.transaction():
             intent = intend(work, delivery, (delivery.payload or "").encode())
         send(work, intent)
     else:
-        outbox.set_state(work.db, delivery, "unknown", "no_answer", delivery.reason)
+        outbox.set_state(work.db, delivery, "unknown", NO_ANSWER, delivery.reason)

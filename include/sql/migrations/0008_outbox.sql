@@ -61,6 +61,53 @@ language sql immutable parallel safe as $$
     ) as link
 $$;
 
+-- Tell whether a customer may pay for another one: for itself and for its sub-customers.
+create function outbox.pays_for(of_company text, payer uuid, owner uuid) returns boolean
+language sql stable parallel safe as $$
+    with recursive ancestor as (
+        select owner as id
+        union
+        select customer.parent_id
+        from ancestor
+        inner join peakflo.customer as customer on customer.company_id = of_company and ancestor.id = customer.id
+        where customer.parent_id is not null
+    )
+
+    select exists (select from ancestor where ancestor.id = payer)
+$$;
+
+-- Whose a payment of Peakflo's is by now: its customer's, or that one's into whom QuickBooks merged it. If the customer
+-- is gone and nobody knows into whom, the invoices say it that the payment settles, once they are one other customer's.
+create function outbox.payer(of_company text, of_payment uuid) returns uuid
+language sql stable parallel safe as $$
+    select coalesce(survivor.id, heir.customer_id, customer.id)
+    from peakflo.payment as payment
+    inner join peakflo.customer as customer
+        on payment.company_id = customer.company_id and payment.customer_id = customer.id
+    left join mapping.customer_merge as merge
+        on payment.realm_id = merge.realm_id and payment.customer_id = merge.peakflo_id
+    left join peakflo.customer as survivor
+        on payment.company_id = survivor.company_id and merge.survivor_id = survivor.id
+    left join lateral (
+        select (array_agg(invoice.customer_id))[1] as customer_id
+        from peakflo.payment_allocation as allocation
+        inner join peakflo.invoice as invoice
+            on
+                allocation.company_id = invoice.company_id
+                and allocation.target_id = invoice.id
+                and payment.realm_id = invoice.realm_id
+        where
+            customer.status <> 'active'
+            and allocation.company_id = payment.company_id
+            and allocation.payment_id = payment.id
+            and allocation.target_type = 'invoice'
+        having
+            count(distinct invoice.customer_id) = 1
+            and not bool_or(outbox.pays_for(of_company, customer.id, invoice.customer_id))
+    ) as heir on true
+    where payment.company_id = of_company and payment.id = of_payment
+$$;
+
 -- Queue a payment once it is settled, and what undoes it once it is cancelled. Whoever changes a payment waits for
 -- the moment in which it is being read to be sent, so that no change falls between.
 create function outbox.queue_payment() returns trigger

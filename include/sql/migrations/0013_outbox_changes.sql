@@ -35,6 +35,13 @@ language sql immutable parallel safe as $$
         )::uuid
 $$;
 
+-- The notes are searched in few of them.
+create index on staging.payment (realm_id, outbox.marked(payload))
+where payload ->> 'PrivateNote' like '%Peakflo payment %';
+
+create index on staging.journal_entry (realm_id, outbox.marked(payload))
+where payload ->> 'PrivateNote' like '%Peakflo payment %';
+
 -- What a payment says in Peakflo, as far as QuickBooks is told.
 create function outbox.said(said_company text, said_payment uuid) returns jsonb
 language sql stable as $$
@@ -117,15 +124,15 @@ language sql stable as $$
 $$;
 
 -- What the lines of a journal entry's JSON post, comparable between two versions of it; zeros post nothing.
-create function outbox.posted(lines jsonb) returns jsonb
-language sql immutable parallel safe as $$
+create function outbox.posted(of_realm text, lines jsonb) returns jsonb
+language sql stable parallel safe as $$
     select coalesce(jsonb_agg(posting.facts order by posting.facts), '[]')
     from (
         select
             jsonb_build_array(
                 line.item #>> '{JournalEntryLineDetail,PostingType}',
                 line.item #>> '{JournalEntryLineDetail,AccountRef,value}',
-                line.item #>> '{JournalEntryLineDetail,Entity,EntityRef,value}',
+                mapping.survivor(of_realm, line.item #>> '{JournalEntryLineDetail,Entity,EntityRef,value}'),
                 trim_scale((line.item ->> 'Amount')::numeric)
             ) as facts
         from jsonb_array_elements(lines) as line (item)
@@ -133,16 +140,63 @@ language sql immutable parallel safe as $$
     ) as posting
 $$;
 
+-- What QuickBooks, as it was last read, has that bears the mark of a payment of Peakflo's and does not stand for an
+-- earlier generation of it.
+create view outbox.marked_record as
+select
+    marked.realm_id,
+    marked.leg,
+    outbox.marked(marked.payload) as payment_id,
+    marked.qbo_id,
+    marked.sync_token,
+    marked.qbo_updated_at,
+    marked.payload,
+    marked.deleted_at is null and not staging.is_voided(marked.payload) as is_alive
+from (
+    select
+        realm_id,
+        'payment' as leg,
+        qbo_id,
+        sync_token,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.payment
+    where payload ->> 'PrivateNote' like '%Peakflo payment %'
+    union all
+    select
+        realm_id,
+        'adjustment' as leg,
+        qbo_id,
+        sync_token,
+        qbo_updated_at,
+        deleted_at,
+        payload
+    from staging.journal_entry
+    where payload ->> 'PrivateNote' like '%Peakflo payment %'
+) as marked
+where
+    outbox.marked(marked.payload) is not null
+    and not exists (
+        select
+        from outbox.former_record as former
+        where
+            former.realm_id = marked.realm_id
+            and former.leg = marked.leg
+            and former.qbo_id = marked.qbo_id
+    );
+
 -- Tell whether two versions of a payment's JSON move the same money for the same; what one of them leaves out does not
--- tell them apart.
-create function outbox.is_same_payment(one jsonb, other jsonb) returns boolean
-language sql immutable parallel safe as $$
+-- tell them apart, nor does it that a customer was merged into another one.
+create function outbox.is_same_payment(of_realm text, one jsonb, other jsonb) returns boolean
+language sql stable parallel safe as $$
     select
         one is not null
         and other is not null
         and (
             (one ->> 'TotalAmt')::numeric <> (other ->> 'TotalAmt')::numeric
-            or one #>> '{CustomerRef,value}' <> other #>> '{CustomerRef,value}'
+            or mapping.survivor(of_realm, one #>> '{CustomerRef,value}')
+            <> mapping.survivor(of_realm, other #>> '{CustomerRef,value}')
             or one ->> 'TxnDate' <> other ->> 'TxnDate'
             or one #>> '{DepositToAccountRef,value}' <> other #>> '{DepositToAccountRef,value}'
             or (one ->> 'ExchangeRate')::numeric <> (other ->> 'ExchangeRate')::numeric
@@ -151,13 +205,13 @@ language sql immutable parallel safe as $$
 $$;
 
 -- Likewise of a journal entry's.
-create function outbox.is_same_entry(one jsonb, other jsonb) returns boolean
-language sql immutable parallel safe as $$
+create function outbox.is_same_entry(of_realm text, one jsonb, other jsonb) returns boolean
+language sql stable parallel safe as $$
     select
         one is not null
         and other is not null
         and (
-            outbox.posted(one -> 'Line') <> outbox.posted(other -> 'Line')
+            outbox.posted(of_realm, one -> 'Line') <> outbox.posted(of_realm, other -> 'Line')
             or one ->> 'TxnDate' <> other ->> 'TxnDate'
             or (one ->> 'ExchangeRate')::numeric <> (other ->> 'ExchangeRate')::numeric
         ) is not true
@@ -210,7 +264,8 @@ language sql stable as $$
                 and staged.qbo_id = delivery.qbo_id
                 and staged.deleted_at is null
                 and (staged.payload ->> 'TotalAmt')::numeric = payment.amount
-                and staged.payload #>> '{CustomerRef,value}' = customer.source_id
+                and mapping.survivor(staged.realm_id, staged.payload #>> '{CustomerRef,value}')
+                = mapping.survivor(staged.realm_id, customer.source_id)
                 and staged.payload ->> 'TxnDate' = payment.payment_date::text
                 and outbox.applied(staged.payload -> 'Line')
                 = outbox.applied_now(delivery.company_id, delivery.payment_id)

@@ -76,6 +76,38 @@ begin
 end
 $$;
 
+-- Let a delivery go on that did not reach QuickBooks, under a new request id: the old one might be answered with the
+-- old answer. What ever left is looked for first, whatever it was answered: by the content that it had, and only once
+-- the last request is over, unless that was refused for sure. Another is made anew, but for a journal entry that goes
+-- without its payment.
+create function outbox.retry(retried_id bigint) returns void
+language sql as $$
+    update outbox.delivery
+    set
+        generation = generation + 1,
+        request_id = outbox.request_id(leg, operation, payment_id, generation + 1),
+        state = case when first_sent_at is null then 'queued' else 'unknown' end,
+        code = case when first_sent_at is not null then 'retried' end,
+        reason = case
+            when first_sent_at is not null
+                then 'It may be in QuickBooks: it is looked for there before it is sent anew.'
+        end,
+        payload = case when leg = 'adjustment' or first_sent_at is not null then payload end,
+        sent_at = case
+            when
+                state <> 'possible_orphan'
+                and (
+                    select attempt.outcome
+                    from outbox.attempt as attempt
+                    where attempt.delivery_id = retried_id and attempt.action = 'send'
+                    order by attempt.attempt_id desc
+                    limit 1
+                ) is distinct from 'rejected'
+                then sent_at
+        end
+    where delivery_id = retried_id
+$$;
+
 -- Send once more what QuickBooks no longer has although the payment counts; false if that is not how it is. The journal
 -- entry that a payment links goes with it; one beside its payment goes alone, and says what it said before.
 create function outbox.retry_gone(retried_id bigint, retried_company text) returns boolean
@@ -180,13 +212,11 @@ begin
                     and outbox.is_gone(created)
                 )
             );
-        -- One that was refused once is not asked about under the same request id, which might be answered the same.
-        perform outbox.renew(delivery_id, 'queued')
+        perform outbox.retry(delivery_id)
         from outbox.delivery
         where
             company_id = followed_company
             and payment_id = followed_payment
-            and leg = 'payment'
             and operation = 'create'
             and state = 'withdrawn'
             and first_sent_at is not null;

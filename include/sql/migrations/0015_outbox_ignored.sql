@@ -127,6 +127,7 @@ begin
             and direction = 'outbound'
             and peakflo_id = new.payment_id
             and state <> 'resolved'
+            and code <> 'twice_in_quickbooks'
             and (new.leg = 'adjustment') = (code like 'entry\_%')
             and (
                 code <> 'revived_in_quickbooks'
@@ -139,7 +140,7 @@ begin
 end
 $$;
 
--- One that was let go of and counts as delivered again is undone if its payment was cancelled meanwhile.
+-- One that was let go of or withdrawn and is there after all is undone if its payment was cancelled meanwhile.
 drop trigger follow_created on outbox.delivery;
 
 create trigger follow_created
@@ -148,7 +149,10 @@ for each row
 when (
     old.state is distinct from new.state
     and new.operation = 'create'
-    and (new.state in ('queued', 'held', 'rejected') or (old.state = 'ignored' and new.state = 'delivered'))
+    and (
+        new.state in ('queued', 'held', 'rejected')
+        or (old.state in ('ignored', 'withdrawn') and new.state in ('unknown', 'delivered'))
+    )
 )
 execute function outbox.follow_delivery();
 

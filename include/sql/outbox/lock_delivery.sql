@@ -36,6 +36,7 @@ select
     qbo_id,
     sync_token,
     response::text as response,
+    mapping.survivor(realm_id, payload #>> '{CustomerRef,value}') as survivor_qbo_id,
     clock_timestamp() as read_at
 from locked
 where delivery_id = %(delivery_id)s;

@@ -24,7 +24,8 @@ mapped as (
         'peakflo' as origin
     from delivered
     where leg = 'payment' and operation = 'create'
-    on conflict do nothing
+    on conflict (realm_id, qbo_id, entity) do update
+        set peakflo_id = excluded.peakflo_id, origin = excluded.origin
 )
 
 update peakflo.payment as payment

@@ -1,7 +1,9 @@
--- Queue a delivery again whose request QuickBooks did not admit: nothing was sent, as far as anybody can tell.
+-- Queue a delivery again whose request QuickBooks did not admit, or of which it was found to have nothing.
 update outbox.delivery
 set
     state = 'queued',
+    code = null,
+    reason = null,
     -- What it would say stays: a journal entry that is sent once more says it again.
     said = null,
     first_sent_at = null,

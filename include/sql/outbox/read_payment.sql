@@ -17,6 +17,32 @@ select
     customer.realm_id as customer_realm_id,
     customer.status as customer_status,
     customer.currency as customer_currency,
+    -- What a customer had that was merged is another one's.
+    exists (
+        select
+        from peakflo.invoice as invoice
+        where
+            invoice.company_id = payment.company_id
+            and invoice.customer_id = customer.id
+            and invoice.deleted_at is null
+    )
+    or exists (
+        select
+        from peakflo.payment as other
+        where
+            other.company_id = payment.company_id
+            and other.customer_id = customer.id
+            and other.origin = 'quickbooks'
+            and other.deleted_at is null
+    )
+    or exists (
+        select
+        from peakflo.credit_note as credit_note
+        where
+            credit_note.company_id = payment.company_id
+            and credit_note.customer_id = customer.id
+            and credit_note.deleted_at is null
+    ) as has_records,
     company.realm_id as company_realm_id,
     company.home_currency,
     company.book_close_date,
@@ -36,7 +62,9 @@ select
 from peakflo.payment as payment
 inner join peakflo.company as company on payment.company_id = company.company_id
 inner join peakflo.customer as customer
-    on payment.company_id = customer.company_id and payment.customer_id = customer.id
+    on
+        payment.company_id = customer.company_id
+        and customer.id = outbox.payer(payment.company_id, payment.id)
 left join sync.connection as connection on payment.company_id = connection.company_id
 left join sync.company_setting as setting on payment.company_id = setting.company_id
 where payment.company_id = %(company_id)s and payment.id = %(payment_id)s and payment.origin = 'peakflo';

@@ -1,7 +1,7 @@
 -- Read what a payment of Peakflo's is applied to, as QuickBooks was last seen to hold it. What payments of ours took
 -- that QuickBooks has, but that have not been read back, is open no more; what those took that were undone there, which
 -- has not been read back, is open again.
-with recursive allocation as materialized (
+with allocation as materialized (
     select
         allocated.position,
         allocated.target_type,
@@ -11,7 +11,7 @@ with recursive allocation as materialized (
         coalesce(allocated.withholding_tax_type, '') as withholding_tax_type,
         allocated.rounding_amount,
         payment.realm_id,
-        payment.customer_id
+        outbox.payer(payment.company_id, payment.id) as payer_id
     from peakflo.payment_allocation as allocated
     inner join peakflo.payment as payment
         on allocated.company_id = payment.company_id and allocated.payment_id = payment.id
@@ -58,21 +58,6 @@ target as (
             and allocation.target_id = credit_note.id
             and allocation.realm_id = credit_note.realm_id
     where allocation.target_type = 'credit_note'
-),
-
-ancestor as (
-    select
-        target.owner_id,
-        target.owner_id as id
-    from target
-    union
-    select
-        ancestor.owner_id,
-        customer.parent_id as id
-    from ancestor
-    inner join peakflo.customer as customer
-        on customer.company_id = %(company_id)s and ancestor.id = customer.id
-    where customer.parent_id is not null
 )
 
 select
@@ -146,10 +131,11 @@ select
     ) as open_amount,
     coalesce(target.deleted_at is not null or target.status in ('draft', 'cancelled', 'voided', 'deleted'), false)
     as is_gone,
-    exists(
-        select
-        from ancestor
-        where ancestor.owner_id = target.owner_id and ancestor.id = target.customer_id
-    ) as is_of_customer
+    (
+        select customer.company_name
+        from peakflo.customer as customer
+        where customer.company_id = %(company_id)s and customer.id = target.owner_id
+    ) as owner_name,
+    outbox.pays_for(%(company_id)s, target.payer_id, target.owner_id) as is_of_payer
 from target
 order by target.target_type = 'credit_note', target.position;

@@ -11,13 +11,14 @@ with compared as materialized (
             when staged.deleted_at is not null then 'deleted_in_quickbooks'
             when staging.is_voided(staged.payload) then 'voided_in_quickbooks'
             when
-                not outbox.is_same_payment(staged.payload, delivery.response)
-                and not outbox.is_same_payment(staged.payload, delivery.payload)
+                not outbox.is_same_payment(staged.realm_id, staged.payload, delivery.response)
+                and not outbox.is_same_payment(staged.realm_id, staged.payload, delivery.payload)
                 then 'edited_in_quickbooks'
         end as code,
         -- Whether both sides say the same by now, whichever was changed.
         outbox.agrees(delivery) as is_agreed,
-        staged.deleted_at is null and outbox.is_same_payment(staged.payload, delivery.payload) as is_as_sent
+        staged.deleted_at is null
+        and outbox.is_same_payment(staged.realm_id, staged.payload, delivery.payload) as is_as_sent
     from staging.payment as staged
     inner join outbox.delivery as delivery
         on

@@ -21,11 +21,12 @@ with echo as materialized (
             when staged.deleted_at is not null then 'entry_deleted_in_quickbooks'
             when staging.is_voided(staged.payload) then 'entry_voided_in_quickbooks'
             when
-                not outbox.is_same_entry(staged.payload, delivery.response)
-                and not outbox.is_same_entry(staged.payload, delivery.payload)
+                not outbox.is_same_entry(staged.realm_id, staged.payload, delivery.response)
+                and not outbox.is_same_entry(staged.realm_id, staged.payload, delivery.payload)
                 then 'entry_edited_in_quickbooks'
         end as code,
-        staged.deleted_at is null and outbox.is_same_entry(staged.payload, delivery.payload) as is_as_sent
+        staged.deleted_at is null
+        and outbox.is_same_entry(staged.realm_id, staged.payload, delivery.payload) as is_as_sent
     from staging.journal_entry as staged
     inner join outbox.delivery as delivery
         on
@@ -81,25 +82,21 @@ met as (
         state = 'unknown',
         code = 'recognised',
         reason = 'The sync met it in QuickBooks.'
-    from staging.journal_entry as staged
+    from outbox.marked_record as marked
     where
-        staged.realm_id = %(realm_id)s
-        and staged.qbo_id = any(%(qbo_ids)b::text[])
-        and staged.deleted_at is null
-        and delivery.realm_id = staged.realm_id
-        and delivery.payment_id = outbox.marked(staged.payload)
+        marked.realm_id = %(realm_id)s
+        and marked.qbo_id = any(%(qbo_ids)b::text[])
+        and marked.is_alive
+        and delivery.realm_id = marked.realm_id
+        and delivery.payment_id = marked.payment_id
         and delivery.leg = 'adjustment'
+        and marked.leg = delivery.leg
         and delivery.operation = 'create'
-        and delivery.first_sent_at is not null
+        and delivery.attempts > 0
         -- Which of several it is, a person said or has to say.
-        and delivery.state in ('rejected', 'possible_orphan', 'ignored')
+        and delivery.state in ('rejected', 'possible_orphan', 'ignored', 'withdrawn')
         and delivery.qbo_id is null
         and delivery.code is distinct from 'several_found'
-        and staged.qbo_id not in (
-            select former.qbo_id
-            from outbox.former_record as former
-            where former.realm_id = %(realm_id)s and former.leg = 'adjustment'
-        )
 ),
 
 reported as (

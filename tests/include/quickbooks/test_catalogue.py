@@ -5,7 +5,7 @@ import re
 import pytest
 
 from include import errors
-from include.quickbooks.catalogue import CATALOGUE, TokenRejectedError, find
+from include.quickbooks.catalogue import CATALOGUE, TokenRejectedError, find, proves_refusal
 
 # Code, QuickBooks' words, and what to make of them.
 KNOWN = [
@@ -57,6 +57,7 @@ KNOWN = [
     ("5020", "Permission Denied Error", errors.RejectedError),
     ("5030", "Feature Not Supported Error", errors.RejectedError),
     ("6000", "A business validation error has occurred while processing your request", errors.RejectedError),
+    ("6000", "Business Validation Error: Unexpected Internal Error. (-30003)", errors.RejectedError),
     ("6000", "Business Validation Error: You must set a transaction amount.", errors.RejectedError),
     (
         "6000",
@@ -114,6 +115,40 @@ def test_a_fault_is_recognised_by_its_words_in_any_case():
 
     assert known is not None
     assert known.phrase == "balance debits and credits"
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("6210", "Account Period Closed, Cannot Update Through Services API"),
+        ("2500", "Invalid Reference Id"),
+        ("6240", "Duplicate Name Exists Error"),
+        ("610", "Object Not Found"),
+        ("620", "TxnID Cannot Be Linked"),
+        ("5010", "Stale Object Error"),
+        ("2020", "Required parameter is missing"),
+        ("6000", "Please balance debits and credits."),
+    ],
+)
+def test_a_refusal_whose_cause_is_known_proves_that_nothing_was_written(code, text):
+    assert proves_refusal(code, text)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("6000", "A business validation error has occurred while processing your request"),
+        ("6000", "Unexpected Internal Error. (-30003)"),
+        ("2010", "Unexpected Internal Error. (-30003)"),
+        ("10000", "System Failure Error"),
+        ("10417", ""),
+        ("7777", "Something went wrong."),
+        ("", ""),
+        ("rejected", "QuickBooks refuses the request"),
+    ],
+)
+def test_what_failed_at_work_or_is_not_known_proves_nothing(code, text):
+    assert not proves_refusal(code, text)
 
 
 @pytest.mark.parametrize("code", ["10001", "10500", "99999"])

@@ -316,5 +316,5 @@ def test_an_orphan_retried_while_two_way_sync_is_off_waits(cashier: Cashier):
     deliveries.retry(cashier.bench.db, cashier.company, cashier.delivery(payment_id)["delivery_id"])
     cashier.push()
     assert cashier.states(payment_id) == {"payment create": "unknown"}
-    assert "was lost" in cashier.delivery(payment_id)["reason"]
+    assert "may be in QuickBooks" in cashier.delivery(payment_id)["reason"]
     assert cashier.in_quickbooks() == {}
