@@ -367,3 +367,36 @@ def test_a_run_moves_the_cursor_and_the_next_sync_finds_nothing_new(bench: Workb
     assert outcome.entities["customer"]["read"] > 0
     assert {counts["changed"] for counts in outcome.entities.values()} == {0}
     assert truth.differences(bench.db, bench.sandbox, company) == []
+
+
+def test_a_balance_that_moved_while_its_documents_were_read_is_unknown(
+    bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking
+):
+    ada = books.customer("Ada")
+    invoice = books.invoice(ada, "100")
+    books.credit(ada, "100")
+    bench.sync(acme)
+    detail = {"ItemRef": {"value": "1"}, "Qty": 1, "UnitPrice": "100", "TaxCodeRef": {"value": "NON"}}
+    line = {"Amount": "100", "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
+    new = {"operation": "create", "Invoice": {"CustomerRef": {"value": ada}, "Line": [line]}}
+    bench.sandbox.add_fault("slow", path="query", entity="Customer", seconds=0.5)
+    bench.sandbox.add_hook(acme.realm_id, "cdc", writes=[new])
+
+    assert ask.about(invoice) == ("unknown", ["unexplained_balance"])
+    bench.sandbox.clear_faults()
+    assert ask.about(invoice) == ("hold", ["covered_by_credit"])
+
+
+def test_a_charge_beside_an_invoice_that_could_not_be_taken_in_uses_no_credit_up(
+    bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking
+):
+    ada = books.customer("Ada")
+    invoice = books.invoice(ada, "100")
+    books.credit(ada, "100")
+    bench.sync(acme)
+    odd = books.invoice(ada, "100")
+    bench.sandbox.serve(acme.realm_id, "Invoice", odd, drop=["Balance"])
+
+    assert ask.about(invoice) == ("unknown", ["unexplained_balance"])
+    bench.sandbox.serve_truth(acme.realm_id)
+    assert ask.about(invoice) == ("hold", ["covered_by_credit"])
