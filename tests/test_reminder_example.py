@@ -213,6 +213,8 @@ def verdict(invoice_id: str, *, seconds: float = 60) -> dict[str, Any]:
         "reasons": [],
         "amount_due": "100.00",
         "currency": "USD",
+        "due_date": "2026-11-30",
+        "due_date_basis": "quickbooks",
         "customer_total_due": "100.00",
         "customer_total_overdue": "100.00",
         "expires_at": (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(),

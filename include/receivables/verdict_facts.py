@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ class Facts:
     """
     What is known of an invoice after the merge: rows of ``reminders/read_invoices`` and ``reminders/read_customers``.
 
+    :param due_date_basis: whether "quickbooks" says when it is due, or its "terms" do; else it is the "issue_date".
     :param payers: who may pay it, see :class:`include.receivables.cover.Payer`, the invoice's customer first.
     :param family: all who are billed together with the customer, see :class:`include.receivables.cover.Family`.
     :param future_payments: the payments with a date in the future that are applied to the invoice.
@@ -34,6 +35,8 @@ class Facts:
     is_deleted: bool
     amount_due: Decimal
     currency: str | None
+    due_date: date | None
+    due_date_basis: str | None
     sync_token: int
     qbo_updated_at: datetime
     customer_status: str

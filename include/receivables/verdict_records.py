@@ -86,7 +86,7 @@ def _kept_entry(row: dict[str, Any]) -> dict[str, Any]:
     return row | {
         "invoice_id": str(row["invoice_id"]),
         **{name: _text(row[name]) for name in amounts},
-        "expires_at": None if row["expires_at"] is None else row["expires_at"].isoformat(),
+        **{name: None if row[name] is None else row[name].isoformat() for name in ("due_date", "expires_at")},
     }
 
 
@@ -97,6 +97,8 @@ def _entry(verdict: Verdict) -> dict[str, Any]:
         "reasons": [reason.code for reason in verdict.reasons],
         "amount_due": _text(verdict.amount_due),
         "currency": verdict.currency,
+        "due_date": None if verdict.due_date is None else verdict.due_date.isoformat(),
+        "due_date_basis": verdict.due_date_basis,
         "customer_total_due": _text(verdict.total_due),
         "customer_total_overdue": _text(verdict.total_overdue),
         "expires_at": None if verdict.expires_at is None else verdict.expires_at.isoformat(),

@@ -11,7 +11,7 @@ from include.receivables.verdict_facts import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from decimal import Decimal
     from uuid import UUID
 
@@ -84,6 +84,7 @@ class Verdict:
     What to do about one invoice.
 
     :param amount_due: QuickBooks' open balance; None where it is not known.
+    :param due_date_basis: what the due date rests on, see :class:`include.receivables.verdict_facts.Facts`.
     :param total_due: what the customer owes on all invoices in that currency.
     :param total_overdue: the part of it that was due before today, where the company keeps its books.
     """
@@ -94,6 +95,8 @@ class Verdict:
     customer_id: UUID | None = None
     amount_due: Decimal | None = None
     currency: str | None = None
+    due_date: date | None = None
+    due_date_basis: str | None = None
     total_due: Decimal | None = None
     total_overdue: Decimal | None = None
     sync_token: int | None = None
@@ -236,6 +239,8 @@ def _verdict(facts: Facts, freshness: Freshness, reasons: Sequence[Reason], *, h
         customer_id=facts.customer_id,
         amount_due=None if facts.is_deleted else facts.amount_due,
         currency=facts.currency,
+        due_date=facts.due_date,
+        due_date_basis=facts.due_date_basis,
         total_due=facts.total_due if has_totals else None,
         total_overdue=facts.total_overdue if has_totals else None,
         sync_token=facts.sync_token,

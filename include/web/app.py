@@ -50,8 +50,6 @@ def create_app() -> FastAPI:
     app.include_router(connecting.landing)
     # Intuit calls it: it proves itself by a signature.
     app.include_router(webhook.router)
-    # Intuit sends people to it who may have no account here.
-    app.include_router(connecting.landing)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(app)
     app.add_middleware(BodyLimit, but=webhook.PATH)

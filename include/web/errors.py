@@ -59,15 +59,6 @@ SENTENCES = {
     "There was an error parsing the body": "The form cannot be read.",
     "Token Expired": "Your sign-in has expired: sign in to Airflow again.",
 }
-# In place of what the framework and Airflow say.
-SENTENCES = {
-    "Invalid JWT token": "Your sign-in is not valid: sign in to Airflow again.",
-    "Method Not Allowed": "This page takes no such request.",
-    "Not Found": "There is no such page.",
-    "Not authenticated": "Sign in to Airflow first.",
-    "There was an error parsing the body": "The form cannot be read.",
-    "Token Expired": "Your sign-in has expired: sign in to Airflow again.",
-}
 BROKE = "Something broke in this page: the API server's log has the details."
 
 

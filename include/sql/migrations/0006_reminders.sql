@@ -3,6 +3,9 @@ alter table peakflo.reminder_verdict
 -- The sync.run that read and judged: a reminder run that is cleared judges again beside what it said first.
 add column run_id bigint not null,
 add column customer_id uuid,
+-- When it was due, and whether QuickBooks says so, its payment terms do, or nothing but the date of the invoice.
+add column due_date date,
+add column due_date_basis text,
 -- All that the verdict rests on, from which it can be judged again, and by which rules it was judged.
 add column evidence jsonb not null default '{}',
 add column rules_version integer not null,
@@ -30,6 +33,8 @@ select distinct on (verdict.company_id, verdict.invoice_id)
     verdict.reasons,
     verdict.amount_due,
     verdict.currency,
+    verdict.due_date,
+    verdict.due_date_basis,
     verdict.customer_id,
     verdict.customer_total_due,
     verdict.customer_total_overdue,

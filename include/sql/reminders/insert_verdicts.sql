@@ -1,7 +1,7 @@
 -- Keep the verdicts of a reminder run.
 insert into peakflo.reminder_verdict (
     company_id, reminder_run_id, invoice_id, run_id, customer_id, verdict, reasons, amount_due, currency,
-    customer_total_due, customer_total_overdue, qbo_sync_token, read_at, expires_at, evidence,
+    due_date, due_date_basis, customer_total_due, customer_total_overdue, qbo_sync_token, read_at, expires_at, evidence,
     rules_version
 )
 select
@@ -14,6 +14,8 @@ select
     given.reasons,
     given.amount_due,
     given.currency,
+    given.due_date,
+    given.due_date_basis,
     given.customer_total_due,
     given.customer_total_overdue,
     given.qbo_sync_token,
@@ -28,6 +30,8 @@ from jsonb_to_recordset(%(verdicts)s::jsonb) as given (
     reasons jsonb,
     amount_due numeric,
     currency text,
+    due_date date,
+    due_date_basis text,
     customer_total_due numeric,
     customer_total_overdue numeric,
     qbo_sync_token integer,

@@ -5,6 +5,8 @@ select
     jsonb_path_query_array(reasons, '$[*].code') as reasons,
     amount_due,
     currency,
+    due_date,
+    due_date_basis,
     customer_total_due,
     customer_total_overdue,
     case when verdict <> 'unknown' and read_at is not null then expires_at end as expires_at

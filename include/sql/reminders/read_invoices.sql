@@ -93,6 +93,8 @@ select
     known.deleted_at is not null as is_deleted,
     known.amount_due,
     coalesce(known.currency, company.home_currency) as currency,
+    known.due_date,
+    known.due_date_basis,
     staged.sync_token,
     staged.qbo_updated_at,
     coalesce(future.payments, '[]') as future_payments,

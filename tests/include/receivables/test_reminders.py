@@ -379,7 +379,7 @@ def test_a_balance_that_moved_while_its_documents_were_read_is_unknown(
     detail = {"ItemRef": {"value": "1"}, "Qty": 1, "UnitPrice": "100", "TaxCodeRef": {"value": "NON"}}
     line = {"Amount": "100", "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
     new = {"operation": "create", "Invoice": {"CustomerRef": {"value": ada}, "Line": [line]}}
-    bench.sandbox.add_fault("slow", path="query", entity="Customer", seconds=0.5)
+    bench.sandbox.add_fault("slow", path="query", entity="Customer", seconds=3)
     bench.sandbox.add_hook(acme.realm_id, "cdc", writes=[new])
 
     assert ask.about(invoice) == ("unknown", ["unexplained_balance"])
@@ -400,3 +400,24 @@ def test_a_charge_beside_an_invoice_that_could_not_be_taken_in_uses_no_credit_up
     assert ask.about(invoice) == ("unknown", ["unexplained_balance"])
     bench.sandbox.serve_truth(acme.realm_id)
     assert ask.about(invoice) == ("hold", ["covered_by_credit"])
+
+
+@pytest.mark.parametrize(
+    ("terms", "due", "basis"),
+    [
+        ({"DueDate": "2026-02-20"}, "2026-02-20", "quickbooks"),
+        ({"SalesTermRef": {"value": "3"}}, "2026-02-01", "terms"),
+        ({}, "2026-01-02", "issue_date"),
+    ],
+)
+def test_an_invoice_without_a_due_date_is_due_by_its_terms_or_at_once(
+    bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking, terms: dict, due: str, basis: str
+):
+    invoice = books.invoice(books.customer("Ada"), "100", TxnDate="2026-01-02", **terms)
+    if basis != "quickbooks":
+        bench.sandbox.serve(acme.realm_id, "Invoice", invoice, drop=["DueDate"])
+    bench.import_all(acme)
+
+    [verdict] = ask.judgement(invoice).verdicts
+
+    assert (str(verdict.due_date), verdict.due_date_basis, verdict.total_overdue) == (due, basis, 100)

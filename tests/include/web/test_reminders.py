@@ -40,11 +40,12 @@ def check(
     assert row is not None
     verdicts = """
         insert into peakflo.reminder_verdict (
-            company_id, reminder_run_id, invoice_id, run_id, verdict, reasons, amount_due, read_at, expires_at
+            company_id, reminder_run_id, invoice_id, run_id, verdict, reasons, amount_due, read_at, expires_at,
+            rules_version
         )
         select
             %(company_id)s, %(reminder_run_id)s, lpad(number::text, 32, '0')::uuid, %(run_id)s, %(verdict)s,
-            '[{"code": "paid"}]', 69.9900, '2026-11-25 09:00+00', '2026-11-25 09:10+00'
+            '[{"code": "paid"}]', 69.9900, '2026-11-25 09:00+00', '2026-11-25 09:10+00', 1
         from generate_series(1, %(total)s) as number
     """
     keys = {"company_id": company_id, "reminder_run_id": RUN, "run_id": row[0]}
@@ -73,6 +74,8 @@ def test_a_verdict_says_what_the_runs_own_answer_says(web: Web, db: psycopg.Conn
                 "reasons": ["paid"],
                 "amount_due": "69.99",
                 "currency": None,
+                "due_date": None,
+                "due_date_basis": None,
                 "customer_total_due": None,
                 "customer_total_overdue": None,
                 "expires_at": "2026-11-25T09:10:00+00:00",
