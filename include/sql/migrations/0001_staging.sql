@@ -215,11 +215,7 @@ $$;
 create function staging.is_voided(record jsonb) returns boolean
 language sql immutable parallel safe
 return
-    jsonb_path_exists(
-        record,
-        '$ ? (exists(@.TotalAmt ? (@.double() == 0)) || exists(@.Line[*].Amount ? (@.double() == 0)))'
-    )
-    and not jsonb_path_exists(
+    not jsonb_path_exists(
         record,
         '$ ? (
             exists(@.TotalAmt ? (@.double() != 0))
@@ -229,41 +225,49 @@ return
             || exists(@.Line.**.Amount ? (@.double() != 0))
             || exists(@.Line.**.Qty ? (@.double() != 0))
         )'
+    )
+    and jsonb_path_exists(
+        record,
+        '$ ? (exists(@.TotalAmt ? (@.double() == 0)) || exists(@.Line[*].Amount ? (@.double() == 0)))'
     );
 
+-- An invoice's lines, with the members of a bundle in its place if they add up to its amount or it has none; else it
+-- stays a line itself.
+create function staging.unbundled(lines jsonb) returns jsonb
+language sql immutable parallel safe as $$
+    select jsonb_agg(coalesce(member.item, line.item) order by line.ordinal, member.ordinal)
+    from jsonb_array_elements(lines) with ordinality as line (item, ordinal)
+    left join lateral jsonb_array_elements(
+        case
+            when jsonb_typeof(line.item #> '{GroupLineDetail,Line}') <> 'array' then null
+            when
+                coalesce((line.item ->> 'Amount')::numeric, 0) in (
+                    0,
+                    (
+                        select sum((inside.item ->> 'Amount')::numeric)
+                        from jsonb_array_elements(line.item #> '{GroupLineDetail,Line}') as inside (item)
+                    )
+                )
+                then line.item #> '{GroupLineDetail,Line}'
+        end
+    ) with ordinality as member (item, ordinal) on true
+$$;
+
 -- The lines of an invoice's JSON, and its discounts, in their order: the lines less the discounts, with the tax, are
--- the total. A subtotal only repeats the lines before it. The members of a bundle stand in its place if they add up to
--- its amount or it has none; else it is a line itself. So is whatever QuickBooks may call a line one day.
-create function staging.invoice_lines(invoice jsonb)
-returns table (ordinal bigint, member bigint, item jsonb, is_discount boolean)
+-- the total. A subtotal only repeats the lines before it. Whatever QuickBooks may call a line one day is one.
+create function staging.invoice_lines(invoice jsonb) returns table (ordinal bigint, item jsonb, is_discount boolean)
 language sql immutable parallel safe as $$
     select
-        part.ordinal,
-        part.member,
-        part.item,
-        coalesce(part.item ->> 'DetailType', '') = 'DiscountLineDetail'
-    from (
-        select
-            line.ordinal,
-            member.ordinal as member,
-            coalesce(member.item, line.item) as item
-        from jsonb_array_elements(invoice -> 'Line') with ordinality as line (item, ordinal)
-        left join lateral jsonb_array_elements(
-            case
-                when jsonb_typeof(line.item #> '{GroupLineDetail,Line}') <> 'array' then null
-                when
-                    coalesce((line.item ->> 'Amount')::numeric, 0) in (
-                        0,
-                        (
-                            select sum((inside.item ->> 'Amount')::numeric)
-                            from jsonb_array_elements(line.item #> '{GroupLineDetail,Line}') as inside (item)
-                        )
-                    )
-                    then line.item #> '{GroupLineDetail,Line}'
-            end
-        ) with ordinality as member (item, ordinal) on true
-    ) as part
-    where jsonb_typeof(part.item) = 'object' and part.item ->> 'DetailType' is distinct from 'SubTotalLineDetail'
+        line.ordinal,
+        line.item,
+        coalesce(line.item ->> 'DetailType', '') = 'DiscountLineDetail'
+    from jsonb_array_elements(
+        case
+            when jsonb_path_exists(invoice, '$.Line[*].GroupLineDetail') then staging.unbundled(invoice -> 'Line')
+            else invoice -> 'Line'
+        end
+    ) with ordinality as line (item, ordinal)
+    where jsonb_typeof(line.item) = 'object' and line.item ->> 'DetailType' is distinct from 'SubTotalLineDetail'
 $$;
 
 -- When what is issued on a day is due by a payment term's JSON: after some days, or on a day of the month; of the next
@@ -297,12 +301,13 @@ $$;
 
 -- The e-mail addresses in a text, which may hold several, with names around them; null if it holds none.
 create function staging.addresses(value text) returns text[]
-language sql immutable parallel safe
-return
-    nullif(
-        array(
-            select address[1]
-            from regexp_matches(value, '[^\s,;:<>()"]+@[^\s,;:<>()"]+', 'g') as address
-        ),
-        '{}'
+language plpgsql immutable parallel safe strict as $$
+begin
+    if value ~ '^[^\s,;:<>()"]+@[^\s,;:<>()"]+$' then
+        return array[value];
+    end if;
+    return nullif(
+        array(select address[1] from regexp_matches(value, '[^\s,;:<>()"]+@[^\s,;:<>()"]+', 'g') as address), '{}'
     );
+end
+$$;

@@ -13,7 +13,7 @@ line as (
         part.item,
         row_number() over (
             partition by staged.qbo_id
-            order by part.ordinal, part.member
+            order by part.ordinal
         ) as position
     from staged
     cross join lateral staging.invoice_lines(staged.payload) as part
