@@ -8,6 +8,7 @@ Every error of the sync, sorted by what to do about it.
     - DeletionBrakeError: more records vanished than a healthy company deletes
   + RetryableError: the same call may go through later
     - UnreachableError: no answer, or an answer of the 5xx kind
+      . UnrenderableError: QuickBooks fails at the answer, perhaps for one record's sake
     - ThrottledError: QuickBooks asked to slow down
     - QuotaError: QuickBooks answers no reads, as when the month's quota is used up; it takes writes
     - NoTokenError: QuickBooks gives no access token for now
@@ -82,6 +83,10 @@ class UnreachableError(RetryableError):
     """QuickBooks gave no answer, or an answer of the 5xx kind."""
 
     code = "unreachable"
+
+
+class UnrenderableError(UnreachableError):
+    """QuickBooks fails at an answer: perhaps at one record in it, and the others come when they are asked for apart."""
 
 
 class ThrottledError(RetryableError):

@@ -199,6 +199,13 @@ CATALOGUE = (
     ),
     # One record
     KnownFault(
+        "4002",
+        "QuickBooks fails at a record",
+        "correct in QuickBooks what it names",
+        "bookkeeper",
+        RejectedError,
+    ),
+    KnownFault(
         "610",
         "QuickBooks does not have the record: it was deleted or made inactive",
         "restore it in QuickBooks, or map another one",

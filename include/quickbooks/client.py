@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -13,23 +13,36 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from tenacity import (
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_before_delay,
     wait_exponential_jitter,
 )
 
-from include.errors import ConfigurationError, NotFoundError, UnreachableError
+from include.errors import (
+    ConfigurationError,
+    NotFoundError,
+    RecordError,
+    RejectedError,
+    UnreachableError,
+    UnrenderableError,
+)
 from include.quickbooks import query, transport
 from include.quickbooks.calls import CallCounts
-from include.quickbooks.entities import PAYMENT
+from include.quickbooks.entities import ACCOUNT, PAYMENT
 from include.quickbooks.faults import TokenRejectedError, raise_for_answer, raise_for_fault
 from include.quickbooks.limits import InProcessLimiter
-from include.quickbooks.records import MalformedAnswerError, parse_changes, parse_count, parse_page
+from include.quickbooks.records import (
+    MalformedAnswerError,
+    parse_changes,
+    parse_count,
+    parse_page,
+    parse_time,
+)
 from include.quickbooks.writing import MAX_REQUEST_ID, encode, parse_written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -51,6 +64,8 @@ MINOR_VERSION = "75"
 # Intuit has counted ten requests at once and ten a second; four keep clear of either.
 CONCURRENT = 4
 ATTEMPTS = 3
+# What QuickBooks says of a record that it fails at is the same however often it is asked.
+LASTING = "4002"
 
 _HEADERS = {"Accept": "application/json", "User-Agent": "quickbooks-peakflo"}
 
@@ -135,10 +150,11 @@ class QuickBooksClient:
         if self._owns_session:
             self._session.close()
 
-    def changes(self, entities: Sequence[Entity], since: datetime) -> Changes:
+    def changes(self, entities: Sequence[Entity], since: datetime, *, attempts: int = ATTEMPTS) -> Changes:
         """
         Read what changed and what was deleted since a moment, of several entities in one call.
 
+        :param attempts: how often to ask as long as there is no answer.
         :raises ChangesExpiredError: if the moment is older than change data capture reaches (30 days).
         """
         uncovered = [entity.name for entity in entities if not entity.in_changes]
@@ -148,46 +164,55 @@ class QuickBooksClient:
             "entities": ",".join(entity.name for entity in entities),
             "changedSince": query.timestamp(since),
         }
-        return self._read("cdc", lambda body: parse_changes(body, entities), params=params)
+        return self._read("cdc", lambda body: parse_changes(body, entities), params=params, attempts=attempts)
 
     def query(
         self,
         entity: Entity,
         *,
         where: str = "",
-        order_by: str = "Id",
+        order_by: str = "",
         start: int = 1,
         size: int = query.MAX_PAGE,
+        attempts: int = ATTEMPTS,
     ) -> Page:
         """
         Read one page of records; of a list, inactive ones too.
 
         :param where: conditions, see :mod:`include.quickbooks.query`.
         :param start: the row to start from, counted from 1.
+        :param attempts: how often to ask as long as there is no answer.
         """
         statement = query.select(entity, where=where, order_by=order_by, start=start, size=size)
-        return self._query(statement, lambda body: parse_page(body, entity))
+        return self._query(statement, lambda body: parse_page(body, entity), attempts)
 
-    def by_ids(self, entity: Entity, ids: Sequence[str]) -> Page:
+    def by_ids(self, entity: Entity, ids: Sequence[str], *, attempts: int = ATTEMPTS) -> Page:
         """Read records by their ids, up to 1,000; what QuickBooks does not have is not in the page."""
         if len(ids) > query.MAX_PAGE:
             raise ValueError(f"{len(ids)} ids are more than one statement can answer ({query.MAX_PAGE})")
-        return self.query(entity, where=query.with_ids(ids))
+        return self.query(entity, where=query.with_ids(ids), attempts=attempts)
 
     def count(self, entity: Entity, *, where: str = "") -> int:
         """Count records; of a list, inactive ones too."""
         return self._query(query.select_count(entity, where=where), parse_count)
+
+    def time(self) -> datetime:
+        """Ask for QuickBooks' time by a query that holds no record, so that none can spoil it."""
+        return self._query(query.select_count(ACCOUNT), parse_time)
 
     def read(self, entity: Entity, qbo_id: str) -> Record:
         """
         Read one record.
 
         :raises NotFoundError: if QuickBooks does not have it.
+        :raises RecordError: if what QuickBooks answers cannot be read.
         """
-        records = self.by_ids(entity, [qbo_id]).records
-        if not records:
+        page = self.by_ids(entity, [qbo_id])
+        for odd in page.odd:
+            raise RecordError(f"QuickBooks' {entity.name} {qbo_id} cannot be read: {odd.reason}.")
+        if not page.records:
             raise NotFoundError(f"QuickBooks does not have {entity.name} {qbo_id}: it may have been deleted.")
-        return records[0]
+        return page.records[0]
 
     def find_payments(self, ref_num: str) -> list[Record]:
         """Read the payments with a reference number."""
@@ -238,9 +263,10 @@ class QuickBooksClient:
         params = {**(options or {}), "requestid": request_id}
 
         def ask(token: str) -> Written:
-            response = self._send(
+            response = self._request(
                 token, "write", path=entity_name.lower(), params=params, body=body, media="application/json"
             )
+            raise_for_answer(response, secrets=[token])
             tid = response.headers.get("intuit_tid")
             return _parse_answer(
                 response,
@@ -250,9 +276,9 @@ class QuickBooksClient:
 
         return self._with_token(ask)
 
-    def _query(self, statement: str, parse: Callable[[bytes], T]) -> T:
+    def _query(self, statement: str, parse: Callable[[bytes], T], attempts: int = ATTEMPTS) -> T:
         # Always posted: a list of ids outgrows a URL, and a body needs no escaping.
-        return self._read("query", parse, body=statement)
+        return self._read("query", parse, body=statement, attempts=attempts)
 
     def _read(
         self,
@@ -261,22 +287,25 @@ class QuickBooksClient:
         *,
         params: dict[str, str] | None = None,
         body: str | None = None,
+        attempts: int,
     ) -> T:
         """Ask until there is a readable answer; a read changes nothing, so asking again is safe."""
 
         def ask(token: str) -> T:
             content = None if body is None else body.encode()
-            response = self._send(token, kind, path=kind, params=params, body=content)
-            return _parse_answer(response, parse, token)
+            response = self._request(token, kind, path=kind, params=params, body=content)
+            with _failing_at_a_record():
+                raise_for_answer(response, secrets=[token])
+                return _parse_answer(response, parse, token)
 
-        attempts = Retrying(
-            retry=retry_if_exception_type(UnreachableError),
-            stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(self._timeout[1]),
+        retrying = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(attempts) | stop_before_delay(self._timeout[1]),
             wait=wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.3),
             before_sleep=self._tell,
             reraise=True,
         )
-        return self._with_token(lambda token: attempts(ask, token))
+        return self._with_token(lambda token: retrying(ask, token))
 
     def _tell(self, state: RetryCallState) -> None:
         """Say that a read is tried again; it costs time that somebody may wonder about."""
@@ -294,7 +323,7 @@ class QuickBooksClient:
             return call(token)
         return call(self._tokens.renew(token))
 
-    def _send(
+    def _request(
         self,
         token: str,
         kind: str,
@@ -308,7 +337,7 @@ class QuickBooksClient:
         """Send one request: the only place that does."""
         with self._places:
             self._limiter.acquire()
-            response = self._exchange(
+            return self._exchange(
                 "GET" if body is None else "POST",
                 kind,
                 path,
@@ -317,8 +346,6 @@ class QuickBooksClient:
                 headers={**_HEADERS, "Content-Type": None if body is None else media},
                 auth=_Bearer(token),
             )
-        raise_for_answer(response, secrets=[token])
-        return response
 
     def _exchange(self, method: str, kind: str, path: str, **request: Any) -> requests.Response:
         """Send a request and count it, answered or not."""
@@ -343,6 +370,23 @@ class QuickBooksClient:
             seconds * 1000,
             None if response is None else response.headers.get("intuit_tid"),
         )
+
+
+@contextmanager
+def _failing_at_a_record() -> Iterator[None]:
+    """Tell an answer at which QuickBooks fails, perhaps for the sake of one record, from none at all."""
+    try:
+        yield
+    except (UnreachableError, RejectedError) as error:
+        if isinstance(error, UnrenderableError) or not (
+            isinstance(error, UnreachableError) or error.code == LASTING
+        ):
+            raise
+        raise UnrenderableError(error.args[0], code=error.code, intuit_tid=error.intuit_tid) from None
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, UnreachableError) and error.code != LASTING
 
 
 def _parse_answer(response: requests.Response, parse: Callable[[bytes], T], token: str) -> T:

@@ -17,7 +17,7 @@ _ACTIVE_OR_NOT = "Active IN (true, false)"
 
 
 def select(
-    entity: Entity, *, where: str = "", order_by: str = "Id", start: int = 1, size: int = MAX_PAGE
+    entity: Entity, *, where: str = "", order_by: str = "", start: int = 1, size: int = MAX_PAGE
 ) -> str:
     """
     Build a statement that reads a page of records.
@@ -72,6 +72,16 @@ def window(since: datetime | None = None, until: datetime | None = None) -> str:
     bounds = ((">=", since), ("<=", until))
     return " AND ".join(
         f"MetaData.LastUpdatedTime {operator} {quote(timestamp(moment))}"
+        for operator, moment in bounds
+        if moment is not None
+    )
+
+
+def created(since: datetime | None = None, before: datetime | None = None) -> str:
+    """Build the condition "created since a moment and before another"."""
+    bounds = ((">=", since), ("<", before))
+    return " AND ".join(
+        f"MetaData.CreateTime {operator} {quote(timestamp(moment))}"
         for operator, moment in bounds
         if moment is not None
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from include.errors import UnreachableError
+from include.errors import UnrenderableError
 from include.quickbooks.splitting import items, members, mend
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ NO_ID = "no Id, "
 T = TypeVar("T")
 
 
-class MalformedAnswerError(UnreachableError):
+class MalformedAnswerError(UnrenderableError):
     """The body is cut off or is not the JSON that was asked for."""
 
 
@@ -162,6 +162,11 @@ _text = msgspec.json.Decoder(str)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text can be a record's Id."""
+    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable()
+
+
 def parse_page(body: bytes, entity: Entity) -> Page:
     """
     Split the answer of a query into records.
@@ -187,6 +192,17 @@ def parse_count(body: bytes) -> int:
     if total is None:
         raise MalformedAnswerError("QuickBooks answered a count without totalCount: try again later.")
     return _decode(_count, total)
+
+
+def parse_time(body: bytes) -> datetime:
+    """
+    Read when QuickBooks began to answer a query, by its own clock.
+
+    :raises MalformedAnswerError: if the body is not the JSON of a query.
+    """
+    response, time = _split_query(body)
+    _refuse_fault(response)
+    return _parse_server_time(time)
 
 
 def parse_changes(body: bytes, entities: Sequence[Entity]) -> Changes:
@@ -287,9 +303,9 @@ def _read_record(payload: bytes, entity: Entity, server_time: datetime) -> Recor
         try:
             header = _read_header(payload)
         except _OddHeaderError as error:
-            qbo_id = error.qbo_id if _is_id(error.qbo_id) else _stand_in(payload)
+            qbo_id = error.qbo_id if is_id(error.qbo_id) else _stand_in(payload)
             return Odd(entity, qbo_id, str(error))
-    if not _is_id(header.qbo_id):
+    if not is_id(header.qbo_id):
         return Odd(entity, _stand_in(payload), "it has no Id")
     if not 0 <= (header.sync_token or 0) <= HIGHEST_TOKEN:
         return Odd(entity, header.qbo_id, f"its SyncToken is {header.sync_token}")
@@ -360,10 +376,6 @@ def _read_token(value: bytes, qbo_id: str) -> int | None:
 
 def _read_text(value: bytes | msgspec.Raw | None) -> str | None:
     return None if value is None else _decode_or_none(_text, value)
-
-
-def _is_id(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable()
 
 
 def _stand_in(payload: bytes) -> str:

@@ -67,6 +67,7 @@ class Progress:
     """How far an import has read one entity; see ``staging.import_progress``."""
 
     entity: str
+    created_since: datetime | None
     start_position: int
     last_ids: list[str]
     records_read: int
@@ -149,12 +150,14 @@ def _import_entity(
     """
     if known and known.finished_at and started_at:
         return started_at
-    position = Position(known.start_position, tuple(known.last_ids)) if known else Position()
+    position = (
+        Position(known.created_since, known.start_position, tuple(known.last_ids)) if known else Position()
+    )
     records_read = known.records_read if known else 0
     log = ProgressLog()
     for portion in read_pages(quickbooks, run, entity, position=position):
         started_at = started_at or portion.page.server_time
-        records_read += len(portion.page.records)
+        records_read += len(portion.page.ids)
         with realm_transaction(db, run.company.realm_id):
             stage_seen(db, run, portion.page)
             _save_progress(db, run, portion, records_read, started_at)
@@ -173,6 +176,7 @@ def _save_progress(
         "realm_id": run.company.realm_id,
         "entity": portion.page.entity.table,
         "started_at": started_at,
+        "created_since": following.created_since,
         "start_position": following.start,
         "last_ids": list(following.last_ids),
         "records_read": records_read,

@@ -142,7 +142,7 @@ def report_waiting(db: Connection, company: Company, entities: Sequence[str]) ->
             entity,
             qbo_id,
             "missing_reference",
-            f"QuickBooks' {entity} {qbo_id} belongs to a customer that QuickBooks does not have.",
+            f"QuickBooks' {entity} {qbo_id} points at a record that QuickBooks does not have, or that cannot be read.",
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from include.quickbooks.records import NO_ID
+from include.receivables import problems
 from include.receivables.locks import realm_transaction
 from include.receivables.pages import read_pages
 from include.receivables.references import read_by_ids
@@ -75,13 +77,14 @@ def mark_unseen(
     :param started_at: QuickBooks' time at the beginning of the reading: what was staged later is not missing.
     :raises DeletionBrakeError: when more vanished than a healthy company deletes.
     """
-    unseen = [
-        row[0]
-        for row in db.execute(load("staging/select_unseen"), _keys(run, entity) | {"started_at": started_at})
-    ]
+    keys = _keys(run, entity) | {"started_at": started_at}
+    unmet = [row[0] for row in db.execute(load("staging/select_unseen"), keys)]
+    unseen = [qbo_id for qbo_id in unmet if not qbo_id.startswith(NO_ID)]
     if not accept_deletions:
         check_deletions(db, run, entity, unseen)
     read_by_ids(db, quickbooks, run, entity, unseen)
+    # A record without an Id cannot be asked for: it was not met again, so it is well by now, or gone.
+    problems.resolve_unreadable(db, run.company, entity.table, set(unmet) - set(unseen))
 
 
 def _keys(run: Run, entity: Entity) -> dict[str, object]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from include.quickbooks.entities import ENTITIES, JOURNAL_ENTRY
+from include.quickbooks.records import is_id
 from include.receivables.locks import realm_transaction
+from include.receivables.narrowing import read_ids
 from include.receivables.staging import mark_deleted, stage_records
 from include.sql import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from psycopg import Connection
@@ -26,6 +29,7 @@ BY_TABLE = {entity.table: entity for entity in ENTITIES}
 # A customer has at most four levels of parents (Intuit: sub-customers).
 DEPTH = 5
 IDS_PER_CALL = 500
+PROBE_EVERY = timedelta(hours=1)
 
 
 def fetch_missing(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
@@ -77,16 +81,44 @@ def read_by_ids(
     Being asked for by Id and not answered is the proof of a deletion: lists are asked for their inactive
     records too.
     """
-    for first in range(0, len(qbo_ids), IDS_PER_CALL):
-        asked = qbo_ids[first : first + IDS_PER_CALL]
-        page = quickbooks.by_ids(entity, asked)
-        run.counts[entity.table].calls += 1
+    for asked in split_ids(qbo_ids, list_unreadable(db, run, entity) if qbo_ids else set()):
+        page = read_ids(quickbooks, run, entity, asked)
         gone = set(asked) - set(page.ids)
         with realm_transaction(db, run.company.realm_id):
-            stage_records(db, run, page)
+            stage_records(db, run, page, is_by_id=True)
             mark_deleted(db, run, entity, dict.fromkeys(gone, page.server_time), read_at=page.server_time)
         if gone:
             logger.info("QuickBooks does not have %s %s any more.", entity.name, ", ".join(sorted(gone)))
+
+
+def split_ids(qbo_ids: Iterable[str], unreadable: set[str]) -> Iterator[list[str]]:
+    """
+    Split Ids into what one call asks for.
+
+    What could not be read before is asked for apart, lest QuickBooks fail at the others for its sake. What can be no Id
+    is left out.
+    """
+    wanted = [qbo_id for qbo_id in dict.fromkeys(qbo_ids) if is_id(qbo_id)]
+    for part in (
+        [qbo_id for qbo_id in wanted if qbo_id not in unreadable],
+        [qbo_id for qbo_id in wanted if qbo_id in unreadable],
+    ):
+        for first in range(0, len(part), IDS_PER_CALL):
+            yield part[first : first + IDS_PER_CALL]
+
+
+def list_unreadable(db: Connection, run: Run, entity: Entity) -> set[str]:
+    """List the records of an entity that could not be read when they were read last."""
+    return {
+        qbo_id
+        for table, qbo_id in _select(db, run, "staging/select_unreadable", older_than=timedelta())
+        if table == entity.table
+    }
+
+
+def read_unreadable(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
+    """Try again, once an hour, to read what could not be read: QuickBooks may have been mended without a word."""
+    _fetch(db, quickbooks, run, _select(db, run, "staging/select_unreadable", older_than=PROBE_EVERY))
 
 
 def _select(db: Connection, run: Run, statement: str, **more: Any) -> set[tuple[str, str]]:
@@ -99,5 +131,5 @@ def _select(db: Connection, run: Run, statement: str, **more: Any) -> set[tuple[
 def _fetch(db: Connection, quickbooks: QuickBooksClient, run: Run, wanted: set[tuple[str, str]]) -> None:
     for table in sorted({table for table, _ in wanted}):
         qbo_ids = sorted(qbo_id for wanted_table, qbo_id in wanted if wanted_table == table)
-        logger.info("Reading %d %s records that others point at.", len(qbo_ids), table)
+        logger.info("Reading %d %s records by Id.", len(qbo_ids), table)
         read_by_ids(db, quickbooks, run, BY_TABLE[table], qbo_ids)

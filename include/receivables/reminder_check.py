@@ -17,7 +17,7 @@ from include.receivables import problems, runs
 from include.receivables.deadline import Deadline
 from include.receivables.locks import realm_transaction
 from include.receivables.merging import merge_pending
-from include.receivables.references import BY_TABLE
+from include.receivables.references import BY_TABLE, list_unreadable
 from include.receivables.reminder_reads import DatabaseUnreachableError, LateError, ReminderReader, cause_of
 from include.receivables.side_connection import SideConnection
 from include.receivables.staging import read_cursor
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from include.quickbooks.entities import Entity
     from include.receivables.access import Access
     from include.receivables.companies import Company
     from include.receivables.reminder_reads import Reads
@@ -213,7 +214,7 @@ class ReminderCheck:
             if not wanted:
                 return self._merge_and_judge(reader.reads)
         for table in sorted({table for table, _ in wanted}):
-            reader.ask_for(BY_TABLE[table], [qbo_id for of, qbo_id in wanted if of == table])
+            self._ask_for(reader, BY_TABLE[table], [qbo_id for of, qbo_id in wanted if of == table])
         reader.wait()
         limit_waits(db, self._deadline.left)
         with realm_transaction(db, realm_id):
@@ -224,8 +225,11 @@ class ReminderCheck:
         db, realm_id = self._db, self._run.company.realm_id
         cursor = read_cursor(db, realm_id, SYNCED)
         reader.ask_for_changes(None if cursor is None else cursor - OVERLAP)
-        reader.ask_for(INVOICE, self._qbo_ids())
-        reader.ask_for(CUSTOMER, self._customers())
+        self._ask_for(reader, INVOICE, self._qbo_ids())
+        self._ask_for(reader, CUSTOMER, self._customers())
+
+    def _ask_for(self, reader: ReminderReader, entity: Entity, qbo_ids: list[str]) -> None:
+        reader.ask_for(entity, qbo_ids, list_unreadable(self._db, self._run, entity))
 
     def _qbo_ids(self) -> list[str]:
         return [target.qbo_id for target in self._targets.values() if target.qbo_id is not None]

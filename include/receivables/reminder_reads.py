@@ -23,14 +23,16 @@ from include.errors import (
 )
 from include.quickbooks import query
 from include.quickbooks.entities import CAPTURED, CREDIT_MEMO, CUSTOMER, INVOICE, PAYMENT
+from include.receivables.changes import read_parts
 from include.receivables.deadline import in_background
+from include.receivables.narrowing import read_ids
 from include.receivables.pages import read_pages
-from include.receivables.references import IDS_PER_CALL
+from include.receivables.references import split_ids
 from include.receivables.staging import check_deletions, mark_deleted, stage_changes, stage_records
 from include.receivables.verdicts import MESSAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
     from datetime import datetime
 
@@ -97,10 +99,11 @@ class AllChanges:
     """
     What changed in a company.
 
-    :param pages: when the answer was full, the changes that it may have left out.
+    :param parts: the answers, each with what was asked for.
+    :param pages: the changes that they may have left out.
     """
 
-    changes: Changes
+    parts: list[tuple[Sequence[Entity], Changes]]
     pages: list[Page]
 
 
@@ -177,13 +180,15 @@ class ReminderReader:
         """Ask for all that changed since a moment; None for a company without one."""
         self._changes = self._start(partial(self._read_changes, since))
 
-    def ask_for(self, entity: Entity, qbo_ids: Iterable[str]) -> None:
-        """Ask for records by Id, in as few calls as possible."""
-        wanted = sorted(set(qbo_ids))
-        for first in range(0, len(wanted), IDS_PER_CALL):
-            asked = wanted[first : first + IDS_PER_CALL]
-            self._run.counts[entity.table].calls += 1
-            answer = self._start(partial(self._patiently, partial(self._quickbooks.by_ids, entity, asked)))
+    def ask_for(self, entity: Entity, qbo_ids: Iterable[str], unreadable: set[str]) -> None:
+        """
+        Ask for records by Id, in as few calls as possible.
+
+        :param unreadable: those that could not be read before.
+        """
+        for asked in split_ids(sorted(qbo_ids), unreadable):
+            read = partial(read_ids, self._quickbooks, self._run, entity, asked)
+            answer = self._start(partial(self._patiently, read))
             self._by_ids.append(_ByIds(entity, asked, answer))
 
     def wait(self) -> None:
@@ -229,31 +234,35 @@ class ReminderReader:
             raise ChangesExpiredError(
                 f"Company {self._run.company.company_id!r} has not been imported yet: import it first."
             )
-        changes = self._patiently(partial(self._quickbooks.changes, CAPTURED, since))
-        window = query.window(since, changes.server_time)
-        full = JUDGED if changes.is_full else ()
-        return AllChanges(
-            changes,
-            [
-                portion.page
-                for entity in full
-                for portion in read_pages(self._quickbooks, self._run, entity, where=window)
-            ],
-        )
+        parts, pages = [], []
+        for entities, changes in self._patiently(lambda: list(read_parts(self._quickbooks, CAPTURED, since))):
+            if changes:
+                parts.append((entities, changes))
+            if len(entities) == 1 and entities[0] in JUDGED and (changes is None or changes.is_full):
+                window = query.window(since, changes.server_time if changes else None)
+                for portion in read_pages(self._quickbooks, self._run, entities[0], where=window):
+                    pages.append(portion.page)
+        return AllChanges(parts, pages)
 
     def _stage_changes(self, db: Connection, answer: Future[AllChanges]) -> None:
         try:
             read = _result(answer)
-            stage_changes(db, self._run, read.changes, CAPTURED, moves_cursor=not read.changes.is_full)
+            for entities, changes in read.parts:
+                is_all = entities == CAPTURED and not changes.is_full
+                stage_changes(db, self._run, changes, entities, moves_cursor=is_all)
         except ReceivablesError as error:
             self.reads.errors.append(error)
             self.reads.changes_cause = cause_of(error)
             return
         self.reads.changes_cause = ""
-        self.reads.changes_read_at = read.changes.server_time
-        for entity in JUDGED:
-            found = read.changes.records[entity.name]
-            self.reads.note(entity, (record.qbo_id for record in found), read.changes.server_time)
+        self.reads.changes_read_at = min(
+            (answer.server_time for answer in [changes for _, changes in read.parts] + read.pages),
+            default=None,
+        )
+        for entities, changes in read.parts:
+            for entity in entities:
+                found = changes.records[entity.name]
+                self.reads.note(entity, (record.qbo_id for record in found), changes.server_time)
         for page in read.pages:
             self._stage_page(db, page)
 
@@ -263,13 +272,14 @@ class ReminderReader:
         except ReceivablesError as error:
             self.reads.note_failure(asked.entity, asked.qbo_ids, error)
             return
-        self._stage_page(db, page)
+        self._stage_page(db, page, is_by_id=True)
         gone = sorted(set(asked.qbo_ids) - set(page.ids))
         self._stage_gone(db, page, gone)
 
-    def _stage_page(self, db: Connection, page: Page) -> None:
-        stage_records(db, self._run, page)
+    def _stage_page(self, db: Connection, page: Page, *, is_by_id: bool = False) -> None:
+        stage_records(db, self._run, page, is_by_id=is_by_id)
         self.reads.note(page.entity, (record.qbo_id for record in page.records), page.server_time)
+        self.reads.causes |= {(page.entity.table, odd.qbo_id): "not_merged" for odd in page.odd}
 
     def _stage_gone(self, db: Connection, page: Page, gone: list[str]) -> None:
         """Mark what was asked for by Id and not answered: that is the proof of a deletion."""

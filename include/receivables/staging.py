@@ -72,11 +72,14 @@ def stage_changes(
             advance_cursor(db, run, entities, changes.server_time)
 
 
-def stage_records(db: Connection, run: Run, page: Page) -> None:
+def stage_records(db: Connection, run: Run, page: Page, *, is_by_id: bool = False) -> None:
     """
     Stage records of one entity, inside the caller's transaction; only those that differ are sent.
 
     One that cannot be read, or whose text Postgres cannot hold, becomes a problem and does not stop the others.
+
+    :param is_by_id: whether they were asked for by Id, which is what QuickBooks has now: one that is older than what
+        was read before becomes a problem, too.
     """
     entity = page.entity
     with run.timing(entity.table) as counts:
@@ -93,9 +96,12 @@ def stage_records(db: Connection, run: Run, page: Page) -> None:
         without_bad_ones(db, new, partial(_insert, db, run, page), refuse)
         without_bad_ones(db, changed, partial(_replace, db, run, page), refuse)
         refused = {each.qbo_id for each in odd}
-        odd += _select_unordered(
-            db, run, entity, [version for version in changed if version.record.qbo_id not in refused]
-        )
+        doubtful = [
+            version
+            for version in changed
+            if version.record.qbo_id not in refused and (is_by_id or not version.record.is_ordered)
+        ]
+        odd += _select_contradicting(db, run, page, doubtful)
         problems.resolve_unreadable(
             db,
             run.company,
@@ -262,18 +268,16 @@ def _replace(db: Connection, run: Run, page: Page, versions: Sequence[_Hashed]) 
     db.execute(load("staging/replace_records"), _keys(run, page.entity) | columns)
 
 
-def _select_unordered(db: Connection, run: Run, entity: Entity, versions: Sequence[_Hashed]) -> list[Odd]:
-    """Tell of the records that say something else than what is staged, but not whether they are newer."""
-    unordered = [version for version in versions if not version.record.is_ordered]
-    if not unordered:
+def _select_contradicting(db: Connection, run: Run, page: Page, versions: Sequence[_Hashed]) -> list[Odd]:
+    """Tell of the records that say something else than what is staged, and are not newer as far as can be told."""
+    if not versions:
         return []
-    keys = _keys(run, entity) | {
-        "qbo_ids": [version.record.qbo_id for version in unordered],
-        "hashes": [version.content_hash for version in unordered],
-        "payloads": [version.record.payload for version in unordered],
+    keys = _keys(run, page.entity) | {
+        "read_at": page.server_time,
+        "qbo_ids": [version.record.qbo_id for version in versions],
+        "hashes": [version.content_hash for version in versions],
+        "payloads": [version.record.payload for version in versions],
     }
-    rows = db.execute(load("staging/select_unordered"), keys).fetchall()
-    return [
-        Odd(entity, qbo_id, "it has no time or SyncToken, so it cannot be told whether it is newer")
-        for (qbo_id,) in rows
-    ]
+    rows = db.execute(load("staging/select_contradicting"), keys).fetchall()
+    reason = "it says something else than before, and its SyncToken and time do not say that it is newer"
+    return [Odd(page.entity, qbo_id, reason) for (qbo_id,) in rows]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from include.errors import ChangesExpiredError
 from include.quickbooks import query
-from include.quickbooks.entities import CAPTURED, PAYMENT, SYNCED
+from include.quickbooks.entities import CAPTURED, SYNCED
 from include.receivables import outbox, problems, webhook_events
+from include.receivables.changes import read_parts
 from include.receivables.locks import realm_transaction
 from include.receivables.merging import MERGES, merge_pending
 from include.receivables.pages import read_pages
@@ -20,6 +21,7 @@ from include.receivables.references import (
     fetch_missing,
     fetch_outdated,
     read_own_entries,
+    read_unreadable,
 )
 from include.receivables.staging import (
     advance_cursor,
@@ -29,14 +31,12 @@ from include.receivables.staging import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from psycopg import Connection
 
     from include.quickbooks.client import QuickBooksClient
     from include.quickbooks.entities import Entity
-    from include.quickbooks.records import Changes
     from include.receivables.runs import Run
 
 logger = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ def sync_company(
             f"Company {run.company.company_id!r} has not been imported yet: import it first."
         )
     read_changes(db, quickbooks, run, cursor - OVERLAP, accept_deletions=accept_deletions)
+    read_unreadable(db, quickbooks, run)
     fetch_merged(db, quickbooks, run)
     fetch_left_behind(db, quickbooks, run, since=cursor - OVERLAP)
     fetch_missing(db, quickbooks, run)
@@ -87,15 +88,23 @@ def read_changes(
     db: Connection, quickbooks: QuickBooksClient, run: Run, since: datetime, *, accept_deletions: bool
 ) -> None:
     """Stage all that changed since a moment and move the cursors, whatever it takes to be sure of "all"."""
-    changes = quickbooks.changes(CAPTURED, since)
-    if not changes.is_full:
-        stage_changes(db, run, changes, CAPTURED, accept_deletions=accept_deletions)
-        return
-    logger.warning("Change data capture's answer is full: asking for the changes since %s in parts.", since)
-    _read_in_parts(db, quickbooks, run, CAPTURED, changes, since, accept_deletions=accept_deletions)
+    read_at = []
+    for entities, changes in read_parts(quickbooks, CAPTURED, since):
+        is_whole = changes is not None and not changes.is_full
+        if changes:
+            is_all = is_whole and entities == CAPTURED
+            stage_changes(db, run, changes, entities, accept_deletions=accept_deletions, moves_cursor=is_all)
+            if is_all:
+                return
+            read_at.append(changes.server_time)
+        if len(entities) == 1 and not is_whole:
+            until = changes.server_time if changes else None
+            read_at += _read_by_query(
+                db, quickbooks, run, entities[0], since, until, accept_deletions=accept_deletions
+            )
     # Last: a kill in between starts over.
     with realm_transaction(db, run.company.realm_id):
-        advance_cursor(db, run, CAPTURED, changes.server_time)
+        advance_cursor(db, run, CAPTURED, min(read_at))
 
 
 def finish(db: Connection, run: Run) -> None:
@@ -105,54 +114,27 @@ def finish(db: Connection, run: Run) -> None:
     problems.close_agreed(db, run.company)
 
 
-def _read_in_parts(
-    db: Connection,
-    quickbooks: QuickBooksClient,
-    run: Run,
-    entities: Sequence[Entity],
-    changes: Changes,
-    since: datetime,
-    *,
-    accept_deletions: bool,
-) -> None:
-    """
-    Read the changes that a full answer may have left out.
-
-    Intuit documents neither paging nor which objects a full answer keeps, nor whether the cap counts per answer or per
-    entity. So the entity that fills the answer most is asked for by itself, and the others without it, until an answer
-    is not full, which is whole by any reading; an entity that fills an answer alone is read by query.
-    """
-    stage_changes(db, run, changes, entities, accept_deletions=accept_deletions, moves_cursor=False)
-    if len(entities) == 1:
-        _read_by_query(
-            db, quickbooks, run, entities[0], since, changes.server_time, accept_deletions=accept_deletions
-        )
-        return
-    largest = max(entities, key=lambda entity: len(changes.records[entity.name]))
-    others = tuple(entity for entity in entities if entity is not largest)
-    # Payments last: what they settle is read again if it was read before them.
-    for part in sorted(((largest,), others), key=lambda part: PAYMENT in part):
-        answer = quickbooks.changes(part, since)
-        if answer.is_full:
-            _read_in_parts(db, quickbooks, run, part, answer, since, accept_deletions=accept_deletions)
-        else:
-            stage_changes(db, run, answer, part, accept_deletions=accept_deletions, moves_cursor=False)
-
-
 def _read_by_query(
     db: Connection,
     quickbooks: QuickBooksClient,
     run: Run,
     entity: Entity,
     since: datetime,
-    until: datetime,
+    until: datetime | None,
     *,
     accept_deletions: bool,
-) -> None:
-    """Read an entity's changes within bounds, and find the deletions that may be hidden by comparing Ids."""
+) -> list[datetime]:
+    """
+    Read an entity's changes within bounds, and find the deletions that may be hidden by comparing Ids.
+
+    :return: QuickBooks' time of each answer.
+    """
     if entity.is_partial:
         read_own_entries(db, quickbooks, run)
-        return
+        return []
+    read_at = []
     for portion in read_pages(quickbooks, run, entity, where=query.window(since, until)):
         stage_page(db, run, portion.page)
+        read_at.append(portion.page.server_time)
     find_hidden_deletions(db, quickbooks, run, entity, accept_deletions=accept_deletions)
+    return read_at

@@ -124,6 +124,9 @@ create table staging.import_progress (
     entity text not null,
     -- QuickBooks' time of the import's first answer: changes from then on are read again at the end.
     started_at timestamptz not null,
+    -- Everything created earlier was read; null at the beginning.
+    created_since timestamptz,
+    -- Of what was created since, the row to read on from, and the records from there on that were read already.
     start_position integer not null default 1,
     last_ids text[] not null default '{}',
     records_read integer not null default 0,

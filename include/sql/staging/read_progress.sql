@@ -1,6 +1,7 @@
 -- Read how far an unfinished import has come.
 select
     entity,
+    created_since,
     start_position,
     last_ids,
     records_read,

@@ -31,6 +31,7 @@ KNOWN = [
     ("500", "Unsupported Operation: Operation foo is not supported.", errors.FatalError),
     ("4000", 'QueryParserError: Encountered " <IDENTIFIER> "FORM', errors.FatalError),
     ("4001", "QueryValidationError: value 0 is too small. Min allowed value is 1", errors.FatalError),
+    ("4002", "QueryProcessingError: To email address entered is invalid", errors.RejectedError),
     ("610", "Object Not Found: something you're trying to use has been made inactive", errors.NotFoundError),
     ("620", "TxnID Cannot Be Linked", errors.RejectedError),
     ("2010", "Request has invalid or unsupported property", errors.RejectedError),

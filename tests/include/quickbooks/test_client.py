@@ -77,7 +77,7 @@ def test_a_query_is_posted_as_text(server, client):
     assert received.headers["Content-Type"] == "application/text"
     assert received.body.decode() == (
         "SELECT * FROM Invoice WHERE MetaData.LastUpdatedTime >= '2026-11-23T08:00:00Z'"
-        " ORDERBY Id STARTPOSITION 11 MAXRESULTS 10"
+        " STARTPOSITION 11 MAXRESULTS 10"
     )
     assert [record.payload for record in page.records] == [b'{"Id":"130","TotalAmt":387.0}']
 
@@ -110,7 +110,7 @@ def test_records_are_read_by_their_ids_in_one_statement(server, client):
 
     transactions, lists = (received.body.decode() for received in server.received)
     assert transactions == (
-        "SELECT * FROM CreditMemo WHERE Id IN ('73', '74') ORDERBY Id STARTPOSITION 1 MAXRESULTS 1000"
+        "SELECT * FROM CreditMemo WHERE Id IN ('73', '74') STARTPOSITION 1 MAXRESULTS 1000"
     )
     assert lists.startswith("SELECT * FROM Customer WHERE Id IN ('9') AND Active IN (true, false) ")
 
