@@ -75,6 +75,17 @@ def test_a_record_without_an_amount_is_a_problem_and_leaves_what_is_known(
     assert {row[1:] for row in books.rows(select)} == {known[0][1:]}
 
 
+def test_a_payment_with_a_line_without_an_amount_is_a_problem(books: Staged):
+    books.merge("Invoice", INVOICE)
+    line = {"LinkedTxn": [{"TxnId": "5", "TxnType": "Invoice"}]}
+    for number, odd in enumerate(({}, {"Amount": None}, {"Amount": ""})):
+        books.merge("Payment", PAYMENT | {"Id": str(number), "Line": [line | {"Amount": 20}]})
+        books.merge("Payment", PAYMENT | {"Id": str(number), "Line": [line | odd]})
+    assert {qbo_id for _, qbo_id in books.problems()} == {"0", "1", "2"}
+    assert all(message.endswith("it has no Amount in a line.") for message in books.problems().values())
+    assert books.rows("select amount from peakflo.payment_allocation") == [(20,)] * 3
+
+
 def test_what_is_no_amount_is_a_problem(books: Staged):
     odd = ["abc", "NaN", "Infinity", "1,000.00", {}, [5], True]
     for entity, name in (

@@ -35,7 +35,7 @@ link as (
         ) as position,
         linked.item ->> 'TxnType' as txn_type,
         linked.item ->> 'TxnId' as txn_id,
-        (line.item ->> 'Amount')::numeric as amount
+        staging.needed_amount(line.item ->> 'Amount', 'Amount in a line') as amount
     from active
     cross join lateral jsonb_array_elements(active.payload -> 'Line') with ordinality as line (item, ordinal)
     cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') with ordinality as linked (item, ordinal)
