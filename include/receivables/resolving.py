@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.errors import ReceivablesError
+from include.errors import ReceivablesError, UnreachableError
 from include.quickbooks import query
 from include.quickbooks.entities import JOURNAL_ENTRY, PAYMENT
 from include.receivables import outbox, payloads, voiding
 from include.receivables.answers import is_voided
 from include.receivables.outbox import UNDECIDED
+from include.receivables.pages import read_pages
 from include.receivables.sending import (
     ENTITIES,
     NO_ANSWER,
@@ -27,6 +28,7 @@ from include.sql import load
 
 if TYPE_CHECKING:
     from include.quickbooks.entities import Entity
+    from include.quickbooks.records import Record
     from include.receivables.outbox import Delivery
 
 logger = logging.getLogger(__name__)
@@ -168,11 +170,18 @@ def _former(work: Work, delivery: Delivery) -> list[str]:
 
 
 def _ask(work: Work, delivery: Delivery, entity: Entity, where: str) -> list[Found]:
-    records = work.quickbooks.query(entity, where=where, order_by="Id DESC").records
+    found: dict[str, Record] = {}
+    for portion in read_pages(work.quickbooks, work.run, entity, where=where):
+        for odd in portion.page.odd:
+            raise UnreachableError(
+                f"QuickBooks' {entity.name} {odd.qbo_id} cannot be read ({odd.reason}), so it cannot be told "
+                "whether it is the one that was sent: correct it in QuickBooks."
+            )
+        found |= {record.qbo_id: record for record in portion.page.records}
     former = _former(work, delivery)
     return [
         (record.qbo_id, record.sync_token, record.payload)
-        for record in records
+        for record in found.values()
         if record.qbo_id not in former
     ]
 

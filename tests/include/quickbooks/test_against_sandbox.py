@@ -139,7 +139,9 @@ def test_inactive_records_of_a_list_are_read_and_counted(books):
 
 def test_pages_of_any_size_hold_every_record_once(books):
     seen: list[str] = []
-    while page := books.client.query(PAYMENT, start=len(seen) + 1, size=4).records:
+    while page := books.client.query(
+        PAYMENT, order_by="MetaData.CreateTime", start=len(seen) + 1, size=4
+    ).records:
         seen += [record.qbo_id for record in page]
 
     assert len(seen) == books.client.count(PAYMENT)
