@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tests.cashier import Cashier
     from tests.webhook_listener import Listener
 
+pytestmark = pytest.mark.intuit_changes
+
 DAG = "read_webhook_events"
 
 

@@ -148,6 +148,7 @@ class ReminderService:
         return found
 
 
+@pytest.mark.intuit_changes
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_each_verdict_is_what_the_books_say(
     bench: Workbench, keep_books: Callable[[Company], Bookkeeper], seed: int

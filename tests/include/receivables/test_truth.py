@@ -52,6 +52,7 @@ def busy(bench: Workbench, request: pytest.FixtureRequest) -> Workload:
     return work
 
 
+@pytest.mark.intuit_changes
 def test_peakflo_equals_the_books_after_random_events_and_late_answers(bench: Workbench, busy: Workload):
     assert truth.differences(bench.db, bench.sandbox, busy.company) == []
 
@@ -68,6 +69,7 @@ def test_peakflo_equals_the_books_after_random_events_and_late_answers(bench: Wo
     assert truth.dump(bench.db) == before
 
 
+@pytest.mark.intuit_changes
 def test_a_second_sync_writes_no_record(bench: Workbench):
     work = Workload(bench, bench.imported(), 6)
     for _ in work.chunks(60, most=60):
