@@ -98,7 +98,10 @@ def test_an_invoice_of_a_customer_that_quickbooks_lacks_waits_and_is_reported(
         problem = "select entity, qbo_id, code, message from sync.problem where state = 'open'"
         [(entity, qbo_id, code, message)] = select(bench.db, problem)
         assert (entity, qbo_id, code) == ("invoice", "900", "missing_reference")
-        assert message == "QuickBooks' invoice 900 belongs to a customer that QuickBooks does not have."
+        assert (
+            message
+            == "QuickBooks' invoice 900 points at a record that QuickBooks does not have, or that cannot be read."
+        )
     assert bench.sync(company).calls == 1  # the customer is not asked for again and again
 
 
