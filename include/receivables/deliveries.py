@@ -71,7 +71,7 @@ def retry(db: Connection, company: Company, delivery_id: int) -> None:
     """
     Let a delivery go on, under a new request id.
 
-    One that may be in QuickBooks already is looked for there first. One that QuickBooks had and has no more is sent
+    What ever left is looked for in QuickBooks first. One that QuickBooks had and has no more is sent
     anew, as Peakflo's payment is now; one that was ignored and cannot be sent anew counts as delivered again.
 
     :raises ConfigurationError: when it is in no state in which a person decides.

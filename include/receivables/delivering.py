@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from include.errors import QuotaError, ReceivablesError, RetryableError, ThrottledError, UnreachableError
+from include.errors import (
+    QuotaError,
+    ReceivablesError,
+    RecordError,
+    RetryableError,
+    ThrottledError,
+    UnreachableError,
+)
 from include.receivables import outbox, payloads, preflight, voiding
 from include.receivables.outbox import UNDECIDED, WAITING
 from include.receivables.resolving import resolve
@@ -101,6 +108,9 @@ class _Round:
         except UnreachableError as error:
             self._pass_over(delivery_id, error)
             return
+        except RecordError as error:
+            # What it would undo cannot be read, of which the sync tells.
+            logger.warning("Delivery %d has to wait: %s", delivery_id, error)
         except QuotaError as error:
             self._leave(delivery_id, error)
             return

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.errors import ReceivablesError, UnreachableError
+from include.errors import ReceivablesError
 from include.quickbooks import query
 from include.quickbooks.entities import JOURNAL_ENTRY, PAYMENT
 from include.receivables import outbox, payloads, voiding
@@ -28,7 +28,6 @@ from include.sql import load
 
 if TYPE_CHECKING:
     from include.quickbooks.entities import Entity
-    from include.quickbooks.records import Record
     from include.receivables.outbox import Delivery
 
 logger = logging.getLogger(__name__)
@@ -47,10 +46,12 @@ class Findings:
 
     :param own: bears its marker.
     :param unmarked: bears its reference without its marker: copied by hand, or edited by hand.
+    :param odd: records that may be it and cannot be read.
     """
 
     own: list[Found]
     unmarked: list[Found]
+    odd: list[str]
 
 
 def resolve(work: Work, delivery_id: int, *, may_send: bool) -> None:
@@ -76,6 +77,8 @@ def resolve(work: Work, delivery_id: int, *, may_send: bool) -> None:
         _adopt(work, delivery, found.own)
     elif not is_over:
         _wait(work, delivery)
+    elif found.odd:
+        _wait(work, delivery, f"Whether it is in QuickBooks cannot be told: {found.odd[0]}.")
     elif found.unmarked:
         _report_unmarked(work, delivery, found.unmarked)
     elif is_retried:
@@ -117,15 +120,17 @@ def _search(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
 def _find(work: Work, delivery: Delivery, *, thoroughly: bool) -> Findings:
     staged = _find_mapped(work, delivery) or _find_staged(work, delivery)
     if staged:
-        return Findings(staged, [])
+        return Findings(staged, [], [])
     reference = query.quote(payloads.reference_number(delivery.payment_id))
     entity, field = _SEARCHED[delivery.leg]
-    found = _ask(work, delivery, entity, f"{field} = {reference}")
+    found, odd = _ask(work, delivery, entity, f"{field} = {reference}")
     own = _marked(delivery, found)
     date = outbox.parse(delivery.payload).get("TxnDate")
     if not own and thoroughly and date:
-        own = _marked(delivery, _ask(work, delivery, entity, f"TxnDate = {query.quote(date)}"))
-    return Findings(own, found)
+        of_day, odd_of_day = _ask(work, delivery, entity, f"TxnDate = {query.quote(date)}")
+        own = _marked(delivery, of_day)
+        odd += odd_of_day
+    return Findings(own, found, odd)
 
 
 def _marked(delivery: Delivery, found: list[Found]) -> list[Found]:
@@ -169,21 +174,17 @@ def _former(work: Work, delivery: Delivery) -> list[str]:
     return [row[0] for row in work.db.execute(load("outbox/list_former"), keys)]
 
 
-def _ask(work: Work, delivery: Delivery, entity: Entity, where: str) -> list[Found]:
-    found: dict[str, Record] = {}
-    for portion in read_pages(work.quickbooks, work.run, entity, where=where):
-        for odd in portion.page.odd:
-            raise UnreachableError(
-                f"QuickBooks' {entity.name} {odd.qbo_id} cannot be read ({odd.reason}), so it cannot be told "
-                "whether it is the one that was sent: correct it in QuickBooks."
-            )
-        found |= {record.qbo_id: record for record in portion.page.records}
+def _ask(work: Work, delivery: Delivery, entity: Entity, where: str) -> tuple[list[Found], list[str]]:
+    """Return what fulfils a condition, all of it, and what of it cannot be read."""
     former = _former(work, delivery)
-    return [
-        (record.qbo_id, record.sync_token, record.payload)
-        for record in found.values()
-        if record.qbo_id not in former
-    ]
+    found: dict[str, Found] = {}
+    odd: list[str] = []
+    for portion in read_pages(work.quickbooks, work.run, entity, where=where):
+        for record in portion.page.records:
+            if record.qbo_id not in former:
+                found[record.qbo_id] = (record.qbo_id, record.sync_token, record.payload)
+        odd += [f"{entity.name} {each.qbo_id} cannot be read, {each.reason}" for each in portion.page.odd]
+    return list(found.values()), odd
 
 
 def _adopt(work: Work, delivery: Delivery, found: list[Found]) -> None:
@@ -226,9 +227,9 @@ def _is_past_replay(work: Work, delivery: Delivery) -> bool:
     return delivery.first_sent_at is None or delivery.read_at - delivery.first_sent_at >= work.replay_window
 
 
-def _wait(work: Work, delivery: Delivery) -> None:
+def _wait(work: Work, delivery: Delivery, reason: str | None = None) -> None:
     code = RETRIED if delivery.code == RETRIED else NO_ANSWER
-    outbox.set_state(work.db, delivery, "unknown", code, delivery.reason or _no_answer(delivery))
+    outbox.set_state(work.db, delivery, "unknown", code, reason or delivery.reason or _no_answer(delivery))
 
 
 def _give_up(work: Work, delivery: Delivery) -> None:

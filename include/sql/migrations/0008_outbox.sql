@@ -276,7 +276,7 @@ $$;
 create trigger announce_delivery
 after insert or update of state on outbox.delivery
 for each row
-when (new.state = 'queued')
+when (new.state = 'queued' or new.code = 'retried')
 execute function outbox.announce();
 
 -- Payments that Peakflo created have no Id in QuickBooks until they are delivered: tell their problems apart by

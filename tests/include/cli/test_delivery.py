@@ -141,7 +141,7 @@ def test_a_retried_payment_goes_under_a_new_request_id(cashier: Cashier, run: Ca
     shown = json.loads(run("delivery", "show", "acme", delivery_id, "--json"))
     assert shown["state"] == "delivered"
     assert shown["request_id"].endswith("-g1")
-    assert [attempt["outcome"] for attempt in shown["attempts"]] == ["rejected", "delivered"]
+    assert [attempt["outcome"] for attempt in shown["attempts"]] == ["rejected", "not_found", "delivered"]
     assert cashier.problems() == []
 
 

@@ -107,6 +107,22 @@ def test_what_was_given_another_reference_is_adopted_by_its_note(cashier: Cashie
     assert [each["Id"] for [each] in cashier.in_quickbooks().values()] == [qbo_id]
 
 
+def test_a_payment_that_may_be_there_and_cannot_be_read_is_not_sent_again(cashier: Cashier):
+    realm = cashier.company.realm_id
+    cashier.bench.sandbox.change_settings(realm, requestid_mode="ignore")
+    [invoice] = cashier.invoices(1, "1000")
+    payment_id = cashier.take(invoice)
+    qbo_id = lose_answer(cashier, payment_id)
+    cashier.bench.sandbox.serve(realm, "Payment", qbo_id, {"SyncToken": "seven"})
+    cashier.push()
+    delivery = cashier.delivery(payment_id)
+    assert (delivery["state"], delivery["attempts"]) == ("unknown", 1)
+    assert f"Payment {qbo_id} cannot be read" in delivery["reason"]
+    cashier.bench.sandbox.serve_truth(realm)
+    cashier.push()
+    assert cashier.delivery(payment_id)["qbo_id"] == qbo_id
+
+
 KEYS = ("requestid", "reference", "note")
 
 
