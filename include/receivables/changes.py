@@ -34,6 +34,7 @@ def read_parts(
 
     :return: what was asked for and the answer, also a full one; None where QuickBooks fails at it. An entity whose
         answer is full or None even by itself has to be read by query.
+    :raises UnrenderableError: where QuickBooks fails at the changes of each entity.
     """
     try:
         changes = quickbooks.changes(entities, since)
@@ -42,7 +43,11 @@ def read_parts(
             "QuickBooks fails at the changes since %s, so they are asked for in parts: %s", since, error
         )
         check_answers(quickbooks, error)
-        yield from _read_apart(quickbooks, entities, since, None)
+        parts = list(_read_apart(quickbooks, entities, since, None))
+        if not any(answer for _, answer in parts):
+            # It is not for one record's sake that nothing at all is answered.
+            raise
+        yield from parts
         return
     yield from _read_apart(quickbooks, entities, since, changes)
 
