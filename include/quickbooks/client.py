@@ -29,7 +29,7 @@ from include.errors import (
 )
 from include.quickbooks import query, transport
 from include.quickbooks.calls import CallCounts
-from include.quickbooks.entities import ACCOUNT, PAYMENT
+from include.quickbooks.entities import ACCOUNT
 from include.quickbooks.faults import TokenRejectedError, raise_for_answer, raise_for_fault
 from include.quickbooks.limits import InProcessLimiter
 from include.quickbooks.records import (
@@ -213,10 +213,6 @@ class QuickBooksClient:
         if not page.records:
             raise NotFoundError(f"QuickBooks does not have {entity.name} {qbo_id}: it may have been deleted.")
         return page.records[0]
-
-    def find_payments(self, ref_num: str) -> list[Record]:
-        """Read the payments with a reference number."""
-        return self.query(PAYMENT, where=f"PaymentRefNum = {query.quote(ref_num)}").records
 
     def create(self, entity_name: str, payload: bytes | dict[str, Any], *, request_id: str) -> Written:
         """

@@ -28,7 +28,7 @@ from include.quickbooks.entities import (
     TAX_CODE,
 )
 from include.quickbooks.oauth import OAuthApp
-from include.quickbooks.query import window
+from include.quickbooks.query import quote, window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +76,9 @@ class Books:
 
     def fail(self, kind: str, **options: Any) -> None:
         self.control.add_fault(kind, realm=self.realm_id, **options)
+
+    def by_reference(self, reference: str) -> list[Record]:
+        return self.client.query(PAYMENT, where=f"PaymentRefNum = {quote(reference)}").records
 
 
 @pytest.fixture
@@ -437,7 +440,7 @@ def test_a_payment_is_created_once_however_often_it_is_sent(books):
 
     assert first.qbo_id == second.qbo_id != third.qbo_id
     assert json.loads(first.payload) == books.live(PAYMENT)[first.qbo_id]
-    found = books.client.find_payments("PF-ONCE")
+    found = books.by_reference("PF-ONCE")
     assert sorted(record.qbo_id for record in found) == sorted([first.qbo_id, third.qbo_id])
     assert books.client.read(PAYMENT, first.qbo_id).sync_token == first.sync_token
 
@@ -450,7 +453,7 @@ def test_an_answer_that_is_lost_leaves_one_payment_that_can_be_found(books):
             "Payment", payment_of(min(books.live(CUSTOMER)), "9", "PF-LOST"), request_id="pf-p-2"
         )
 
-    (found,) = books.client.find_payments("PF-LOST")
+    (found,) = books.by_reference("PF-LOST")
     assert payload(found)["TotalAmt"] == 9
 
 

@@ -13,6 +13,7 @@ from include import errors
 from include.quickbooks.client import QuickBooksClient
 from include.quickbooks.entities import PAYMENT
 from include.quickbooks.faults import TokenRejectedError
+from include.quickbooks.query import quote
 from include.quickbooks.writing import encode
 from tests.include.quickbooks.raw_server import Answer
 
@@ -199,11 +200,12 @@ def test_a_request_id_that_quickbooks_would_not_keep_is_not_sent(server, client,
 
 
 def test_payments_are_found_by_their_reference_number(server, client):
+    reference = "PF'X"
     server.answer(
         Answer(200, '{"QueryResponse":{"Payment":[{"Id":"147"}]},"time":"2026-11-23T08:30:15-08:00"}')
     )
 
-    (found,) = client.find_payments("PF'X")
+    (found,) = client.query(PAYMENT, where=f"PaymentRefNum = {quote(reference)}").records
 
     assert found.qbo_id == "147"
     assert b"WHERE PaymentRefNum = 'PF\\'X'" in server.received[0].body
