@@ -68,8 +68,18 @@ class Oracle:
             Decimal, {each: Decimal(owed) for each, owed in truth["receivables"].items()}
         )
         self._open: dict[str, Decimal] = defaultdict(Decimal)
+        self._due: dict[Key, Decimal] = defaultdict(Decimal)
+        self._overdue: dict[Key, Decimal] = defaultdict(Decimal)
         for record in records["Invoice"]:
-            self._open[record["CustomerRef"]["value"]] += record["Balance"]
+            customer, currency = record["CustomerRef"]["value"], record["CurrencyRef"]["value"]
+            self._open[customer] += record["Balance"]
+            self._due[customer, currency] += record["Balance"]
+            if date.fromisoformat(record["DueDate"]) < self._today:
+                self._overdue[customer, currency] += record["Balance"]
+        self._billed_to: dict[str, list[str]] = defaultdict(list)
+        for each in records["Customer"]:
+            if each.get("BillWithParent") and "ParentRef" in each:
+                self._billed_to[each["ParentRef"]["value"]].append(each["Id"])
 
     @property
     def invoices(self) -> list[str]:
@@ -172,12 +182,7 @@ class Oracle:
         return [] if head == customer else self._billed_by(head)
 
     def _billed_by(self, head: str) -> list[str]:
-        children = [
-            each["Id"]
-            for each in self._customers.values()
-            if each.get("ParentRef", {}).get("value") == head and each.get("BillWithParent")
-        ]
-        return [head, *(member for child in children for member in self._billed_by(child))]
+        return [head, *(member for child in self._billed_to[head] for member in self._billed_by(child))]
 
     def _is_paid_in_future(self, qbo_id: str) -> bool:
         return any(
@@ -189,17 +194,8 @@ class Oracle:
         )
 
     def _totals(self, invoice: Json) -> tuple[Decimal, Decimal]:
-        same = [
-            each
-            for each in self._invoices.values()
-            if each["CustomerRef"]["value"] == invoice["CustomerRef"]["value"]
-            and each["CurrencyRef"]["value"] == invoice["CurrencyRef"]["value"]
-        ]
-        overdue = [each for each in same if date.fromisoformat(each["DueDate"]) < self._today]
-        return (
-            sum((each["Balance"] for each in same), NOTHING),
-            sum((each["Balance"] for each in overdue), NOTHING),
-        )
+        key = (invoice["CustomerRef"]["value"], invoice["CurrencyRef"]["value"])
+        return self._due[key], self._overdue[key]
 
     @staticmethod
     def _money(records: list[Json], rest: str) -> dict[Key, list[tuple[Decimal, date]]]:
