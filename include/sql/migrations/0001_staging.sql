@@ -184,10 +184,35 @@ language sql immutable parallel safe rows 4 as $$
     from jsonb_array_elements(case jsonb_typeof(list) when 'array' then list else '[]' end) as element (item)
 $$;
 
+-- What is merged is read as these, strictly: a record that has something else in their place is refused.
+create domain staging.number as numeric
+constraint is_a_number check (value > '-Infinity' and value < 'Infinity');
+
+-- An empty one is none.
+create domain staging.day as text
+constraint is_a_day check (value ~ '^$|^\d{4}-\d\d-\d\d(?!\d)');
+
+create domain staging.object as jsonb
+constraint is_an_object check (jsonb_typeof(value) in ('object', 'null'));
+
+-- What points at another record.
+create domain staging.reference as staging.object
+constraint is_a_reference check (
+    coalesce(jsonb_typeof(value -> 'value'), 'null') in ('string', 'number', 'null')
+    and coalesce(value ->> 'value', '-') <> ''
+);
+
+-- One that is null is none.
+create domain staging.lines as jsonb
+constraint are_lines check (
+    jsonb_typeof(value) = 'array'
+    and not jsonb_path_exists(value, '$[*] ? (@.type() != "object" && @.type() != "null")')
+);
+
 -- An amount in a record; null where QuickBooks has something else in its place.
 create function staging.amount(value text) returns numeric
 language sql stable parallel safe
-return case when pg_input_is_valid(value, 'numeric') then value::numeric end;
+return case when pg_input_is_valid(value, 'staging.number') then value::numeric end;
 
 -- A text of a record's JSON; an empty one, or what is no text, is none.
 create function staging.text(value jsonb) returns text
@@ -201,7 +226,7 @@ begin
     if coalesce(btrim(value), '') = '' then
         raise exception using errcode = 'not_null_violation', message = format('it has no %s', name);
     end if;
-    if not pg_input_is_valid(value, 'numeric') or value::numeric in ('NaN', 'Infinity', '-Infinity') then
+    if not pg_input_is_valid(value, 'staging.number') then
         raise exception using
             errcode = 'invalid_text_representation', message = format('its %s is no amount: %s', name, left(value, 40));
     end if;
@@ -244,10 +269,10 @@ language sql immutable parallel safe as $$
         case
             when jsonb_typeof(line.item #> '{GroupLineDetail,Line}') <> 'array' then null
             when
-                coalesce((line.item ->> 'Amount')::numeric, 0) in (
+                coalesce((line.item ->> 'Amount')::staging.number, 0) in (
                     0,
                     (
-                        select sum((inside.item ->> 'Amount')::numeric)
+                        select sum((inside.item ->> 'Amount')::staging.number)
                         from jsonb_array_elements(line.item #> '{GroupLineDetail,Line}') as inside (item)
                     )
                 )

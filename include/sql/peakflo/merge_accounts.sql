@@ -53,9 +53,9 @@ read as (
         "AccountType" text,
         "AccountSubType" text,
         "Classification" text,
-        "CurrencyRef" jsonb,
-        "ParentRef" jsonb,
-        "CurrentBalance" numeric,
+        "CurrencyRef" staging.reference,
+        "ParentRef" staging.reference,
+        "CurrentBalance" staging.number,
         "Active" boolean
     )
 ),

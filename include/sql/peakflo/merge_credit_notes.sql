@@ -29,7 +29,7 @@ read as (
             where mapped.realm_id = %(realm_id)s and mapped.qbo_id = credit_memo."CustomerRef" ->> 'value'
         ) as customer_id,
         credit_memo."DocNumber" as credit_note_number,
-        credit_memo."TxnDate" as issue_date,
+        credit_memo."TxnDate"::date as issue_date,
         credit_memo."CurrencyRef" ->> 'value' as currency,
         credit_memo."ExchangeRate" as exchange_rate,
         credit_memo."TotalAmt" as total,
@@ -39,10 +39,10 @@ read as (
     from staged
     cross join lateral jsonb_to_record(staged.payload) as credit_memo (
         "DocNumber" text,
-        "TxnDate" date,
-        "CustomerRef" jsonb,
-        "CurrencyRef" jsonb,
-        "ExchangeRate" numeric,
+        "TxnDate" staging.day,
+        "CustomerRef" staging.reference,
+        "CurrencyRef" staging.reference,
+        "ExchangeRate" staging.number,
         "TotalAmt" text,
         "RemainingCredit" text,
         "Balance" text,

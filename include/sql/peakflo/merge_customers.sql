@@ -69,12 +69,12 @@ read as (
         "DisplayName" text,
         "PrimaryEmailAddr" jsonb,
         "PrimaryPhone" jsonb,
-        "CurrencyRef" jsonb,
-        "ParentRef" jsonb,
+        "CurrencyRef" staging.reference,
+        "ParentRef" staging.reference,
         "BillWithParent" boolean,
-        "Balance" numeric,
-        "BalanceWithJobs" numeric,
-        "SalesTermRef" jsonb,
+        "Balance" staging.number,
+        "BalanceWithJobs" staging.number,
+        "SalesTermRef" staging.reference,
         "Active" boolean,
         "BillAddr" jsonb
     )

@@ -35,11 +35,11 @@ select
     line.item ->> 'Description' as description,
     coalesce(
         line.item #>> '{SalesItemLineDetail,Qty}', line.item #>> '{GroupLineDetail,Quantity}'
-    )::numeric as quantity,
-    (line.item #>> '{SalesItemLineDetail,UnitPrice}')::numeric as unit_amount,
-    coalesce((line.item #>> '{SalesItemLineDetail,DiscountAmt}')::numeric, 0) as discount_amount,
+    )::staging.number as quantity,
+    (line.item #>> '{SalesItemLineDetail,UnitPrice}')::staging.number as unit_amount,
+    coalesce((line.item #>> '{SalesItemLineDetail,DiscountAmt}')::staging.number, 0) as discount_amount,
     null as tax_amount,
-    (line.item ->> 'Amount')::numeric as total_amount,
+    (line.item ->> 'Amount')::staging.number as total_amount,
     coalesce(
         line.item #>> '{SalesItemLineDetail,ItemRef,value}', line.item #>> '{GroupLineDetail,GroupItemRef,value}'
     ) as item_ref

@@ -30,12 +30,12 @@ read as (
             where mapped.realm_id = %(realm_id)s and mapped.qbo_id = invoice."CustomerRef" ->> 'value'
         ) as customer_id,
         invoice."DocNumber" as invoice_number,
-        invoice."TxnDate" as issue_date,
+        invoice."TxnDate"::date as issue_date,
         nullif(invoice."DueDate", '')::date as said_due_date,
         case
             when coalesce(invoice."DueDate", '') = ''
                 then (
-                    select staging.due_date(invoice."TxnDate", term.payload)
+                    select staging.due_date(invoice."TxnDate"::date, term.payload)
                     from staging.term as term
                     where term.realm_id = %(realm_id)s and term.qbo_id = invoice."SalesTermRef" ->> 'value'
                 )
@@ -44,7 +44,7 @@ read as (
         invoice."ExchangeRate" as exchange_rate,
         line.sub_total as lines_total,
         coalesce(line.total_discount, 0) as total_discount,
-        coalesce((invoice."TxnTaxDetail" ->> 'TotalTax')::numeric, 0) as total_tax_amount,
+        coalesce((invoice."TxnTaxDetail" ->> 'TotalTax')::staging.number, 0) as total_tax_amount,
         invoice."TotalAmt" as total,
         invoice."Balance" as balance,
         staging.is_voided(staged.payload) as is_voided,
@@ -55,13 +55,13 @@ read as (
     from staged
     cross join lateral jsonb_to_record(staged.payload) as invoice (
         "DocNumber" text,
-        "TxnDate" date,
-        "DueDate" text,
-        "SalesTermRef" jsonb,
-        "CustomerRef" jsonb,
-        "CurrencyRef" jsonb,
-        "ExchangeRate" numeric,
-        "TxnTaxDetail" jsonb,
+        "TxnDate" staging.day,
+        "DueDate" staging.day,
+        "SalesTermRef" staging.reference,
+        "CustomerRef" staging.reference,
+        "CurrencyRef" staging.reference,
+        "ExchangeRate" staging.number,
+        "TxnTaxDetail" staging.object,
         "TotalAmt" text,
         "Balance" text,
         "CustomerMemo" jsonb,
@@ -70,8 +70,8 @@ read as (
     )
     cross join lateral (
         select
-            sum((line.item ->> 'Amount')::numeric) filter (where not line.is_discount) as sub_total,
-            sum((line.item ->> 'Amount')::numeric) filter (where line.is_discount) as total_discount
+            sum((line.item ->> 'Amount')::staging.number) filter (where not line.is_discount) as sub_total,
+            sum((line.item ->> 'Amount')::staging.number) filter (where line.is_discount) as total_discount
         from staging.invoice_lines(staged.payload) as line
     ) as line
 ),

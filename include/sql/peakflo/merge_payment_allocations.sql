@@ -33,7 +33,7 @@ link as (
             partition by active.payment_id
             order by line.ordinal, linked.ordinal
         ) as position,
-        linked.item ->> 'TxnType' as txn_type,
+        staging.text(linked.item -> 'TxnType') as txn_type,
         linked.item ->> 'TxnId' as txn_id,
         staging.needed_amount(line.item ->> 'Amount', 'Amount in a line') as amount
     from active

@@ -33,7 +33,7 @@ read as (
             from mapping.customer as mapped
             where mapped.realm_id = %(realm_id)s and mapped.qbo_id = payment."CustomerRef" ->> 'value'
         ) as customer_id,
-        payment."TxnDate" as payment_date,
+        payment."TxnDate"::date as payment_date,
         payment."TotalAmt" as total,
         payment."UnappliedAmt" as unapplied,
         payment."CurrencyRef" ->> 'value' as currency,
@@ -90,18 +90,18 @@ read as (
         ) as unread_links
     from staged
     cross join lateral jsonb_to_record(staged.payload) as payment (
-        "TxnDate" date,
-        "CustomerRef" jsonb,
+        "TxnDate" staging.day,
+        "CustomerRef" staging.reference,
         "TotalAmt" text,
         "UnappliedAmt" text,
-        "CurrencyRef" jsonb,
-        "ExchangeRate" numeric,
-        "PaymentMethodRef" jsonb,
+        "CurrencyRef" staging.reference,
+        "ExchangeRate" staging.number,
+        "PaymentMethodRef" staging.reference,
         "PaymentRefNum" text,
         "PrivateNote" text,
-        "DepositToAccountRef" jsonb,
+        "DepositToAccountRef" staging.reference,
         "MetaData" jsonb,
-        "Line" jsonb
+        "Line" staging.lines
     )
 ),
 

@@ -30,7 +30,7 @@ source as (
         "Name" text,
         "Description" text,
         "Active" boolean,
-        "RateValue" numeric
+        "RateValue" staging.number
     )
     where staged.payload ->> 'status' is distinct from 'Deleted'
 ),

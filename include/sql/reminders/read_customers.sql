@@ -140,7 +140,7 @@ loose as (
         payment.id,
         payment.source_id,
         payment.payment_date as date,
-        (staged.payload ->> 'UnappliedAmt')::numeric as amount
+        staging.amount(staged.payload ->> 'UnappliedAmt') as amount
     from peakflo.payment as payment
     inner join staging.payment as staged
         on staged.realm_id = %(realm_id)s and payment.source_id = staged.qbo_id
@@ -149,8 +149,7 @@ loose as (
         and payment.customer_id = any(array(select concerned.id from concerned))
         and payment.origin = 'peakflo'
         and staged.deleted_at is null
-        and jsonb_typeof(staged.payload -> 'UnappliedAmt') = 'number'
-        and (staged.payload ->> 'UnappliedAmt')::numeric > 0
+        and staging.amount(staged.payload ->> 'UnappliedAmt') > 0
     union all
     select
         credit_note.customer_id,
