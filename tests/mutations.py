@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,12 @@ Json = dict[str, Any]
 
 MARK = "@odd@"
 DEEP = 6000
+LONG = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(99))
 # Stand in the place of any value, as they are written in JSON.
 ANYWHERE = (
     "null", '""', '" "', "[]", "{}", "[null]", "0", "7", "-1", "true", "false", '"odd"', '["odd"]', '{"odd": "odd"}',
-    '"\\u0000"', '"\\ud83d"', '"\\ufffd"', "NaN", "\x00", "[" * DEEP + "]" * DEEP, '{"value": null}', '{"value": {}}',
+    '"\\u0000"', '"\\ud83d"', '"\\ufffd"', "NaN", "\x00", "[" * DEEP + "]" * DEEP, json.dumps(LONG),
+    '{"value": null}', '{"value": {}}',
 )  # fmt: skip
 TIMES = (
     '"0001-01-01T00:00:00Z"', '"0000-00-00"', '"0000-00-00T00:00:00-08:00"', '"9999-12-31T23:59:59Z"', '"2026-02-30"',
@@ -27,19 +30,7 @@ NUMBERS = (
     '"NaN"', '"Infinity"', '"-Infinity"', "1e400", "-1e400", "1e30", "99999999999999999999999999999999", "-12.34",
     "-0", "0.0", '"1,234.50"', '"12.34"', '" 12.34 "', "12.34", "1e2", '"1e2"', '"12.3.4"',
 )  # fmt: skip
-TOKENS = (
-    "2147483648",
-    "-1",
-    '"-1"',
-    '"99999999999999999999"',
-    '"one"',
-    "1.5",
-    '""',
-    "[]",
-    "{}",
-    "null",
-    "true",
-)
+TOKENS = ("2147483648", "-1", '"-1"', '"99999999999"', '"one"', "1.5", '""', "[]", "{}", "null", "true")
 IDS = ("null", '""', "[]", "{}", '" "', '"\\u0000"', f'"{"9" * 51}"', "true", '"\\ud83d"', "1.5")
 
 

@@ -42,7 +42,7 @@ def read(entity: str, realm_id: str, text: bytes) -> Json:
         raise UnclearError("it is no JSON") from None
     if not isinstance(record, dict) or r"\u0000" in text.decode() or not isinstance(record.get("Id"), str):
         raise UnclearError("it is no record")
-    return READERS[entity](record, realm_id)
+    return READERS[entity](record, realm_id) if entity in READERS else {}
 
 
 def _number(value: Any) -> Decimal:
@@ -71,7 +71,8 @@ def _flag(value: Any) -> bool:
 
 
 def _id(value: Any) -> str:
-    return str(value) if isinstance(value, Decimal) else _text(value)
+    """Return an Id; whether QuickBooks has such a record is another question."""
+    return str(value).lower() if isinstance(value, Decimal | bool) else _text(value)
 
 
 def _text(value: Any) -> str:
@@ -225,10 +226,20 @@ def _allocations(record: Json, realm_id: str) -> Iterator[tuple[Any, str, Decima
             yield known, target, _number(line.get("Amount"))
 
 
+def _tax_rate(record: Json, _realm_id: str) -> Json:
+    return {**_tax_code(record, _realm_id), "rate": _if_said(_number, record.get("RateValue"))}
+
+
+def _tax_code(record: Json, _realm_id: str) -> Json:
+    return {"active": _if_said(_flag, record.get("Active")) is not False}
+
+
 READERS: dict[str, Callable[[Json, str], Json]] = {
     "Account": _account,
     "Customer": _customer,
     "Invoice": _invoice,
     "CreditMemo": _credit_memo,
     "Payment": _payment,
+    "TaxRate": _tax_rate,
+    "TaxCode": _tax_code,
 }

@@ -164,7 +164,7 @@ _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def is_id(text: str) -> bool:
     """Tell whether a text can be a record's Id."""
-    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable()
+    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable() and " " not in text
 
 
 def parse_page(body: bytes, entity: Entity) -> Page:

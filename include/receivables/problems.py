@@ -49,13 +49,21 @@ CURES: tuple[tuple[type[Exception], str, str], ...] = (
 
 
 def report_record(
-    db: Connection, company: Company, entity: str, qbo_id: str, code: str, message: str
+    db: Connection,
+    company: Company,
+    entity: str,
+    qbo_id: str,
+    code: str,
+    message: str,
+    *,
+    closed_by: str = "sync",
 ) -> None:
     """
     Report a record that cannot be taken in, while the others go on.
 
     :param entity: the staging table.
     :param code: a stable name of the cause.
+    :param closed_by: what finds out that it is well again.
     """
     _report(
         db,
@@ -65,7 +73,7 @@ def report_record(
         qbo_id=qbo_id,
         code=code,
         message=message,
-        cure="Correct the record in QuickBooks; the next sync takes it in and closes this.",
+        cure=f"Correct the record in QuickBooks; the next {closed_by} takes it in and closes this.",
         actor="bookkeeper",
     )
 
@@ -79,6 +87,8 @@ def report_unreadable(db: Connection, company: Company, odd: Odd) -> None:
         odd.qbo_id,
         "unreadable",
         f"QuickBooks' {odd.entity.name} {odd.qbo_id} cannot be read: {odd.reason}.",
+        # Without an Id it cannot be asked for, nor be told among those that are well.
+        closed_by="sync" if odd.has_id else "import",
     )
 
 
@@ -118,6 +128,12 @@ def resolve_unreadable(db: Connection, company: Company, entity: str, qbo_ids: C
     if qbo_ids:
         keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
         db.execute(load("sync/resolve_unreadable"), keys | {"qbo_ids": list(qbo_ids)})
+
+
+def resolve_nameless(db: Connection, company: Company, entity: str, met: Sequence[str]) -> None:
+    """Close the problems of records without an Id that a reading of all of their entity did not meet again."""
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
+    db.execute(load("sync/resolve_nameless"), keys | {"met": list(met)})
 
 
 def resolve_merged(db: Connection, company: Company) -> None:

@@ -14,6 +14,7 @@ from include.quickbooks.entities import (
     TAX_RATE,
     TERM,
 )
+from include.receivables import problems
 from include.receivables.merging import merge_pending
 from include.receivables.pages import read_pages
 from include.receivables.staging import stage_page
@@ -52,7 +53,10 @@ def refresh_reference_data(
             f"There is no group {unknown[0]!r} of reference data: use {', '.join(GROUPS)}."
         )
     for entity in (entity for group in chosen for entity in GROUPS[group]):
+        met: list[str] = []
         for portion in read_pages(quickbooks, run, entity):
             stage_page(db, run, portion.page)
+            met += portion.page.ids
+        problems.resolve_nameless(db, run.company, entity.table, met)
     merge_pending(db, run)
     finish(db, run)

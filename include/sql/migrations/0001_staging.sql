@@ -56,10 +56,11 @@ create table staging.history (
     primary key (realm_id, entity, qbo_id, version_id)
 );
 
--- Whose a record is: the customer of an invoice, a payment or a credit memo, or the parent of a sub-customer.
+-- Whose a record is: the customer of an invoice, a payment or a credit memo, or the parent of a sub-customer. What is
+-- longer than an Id is none, and would not fit the index.
 create function staging.owner_of(record jsonb) returns text
 language sql immutable parallel safe
-return coalesce(record #>> '{CustomerRef,value}', record #>> '{ParentRef,value}');
+return left(coalesce(record #>> '{CustomerRef,value}', record #>> '{ParentRef,value}'), 51);
 
 -- What a customer had once.
 create index on staging.history (realm_id, staging.owner_of(payload))
@@ -206,7 +207,7 @@ constraint is_a_reference check (
 create domain staging.lines as jsonb
 constraint are_lines check (
     jsonb_typeof(value) = 'array'
-    and not jsonb_path_exists(value, '$[*] ? (@.type() != "object" && @.type() != "null")')
+    and not jsonb_path_exists(value, 'strict $[*] ? (@.type() != "object" && @.type() != "null")')
 );
 
 -- An amount in a record; null where QuickBooks has something else in its place.

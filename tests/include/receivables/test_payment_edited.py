@@ -187,3 +187,20 @@ def test_a_payment_without_a_currency_is_refused_at_once(cashier: Cashier):
     ):
         cashier.take(invoice, currency=None)
     assert cashier.rows("outbox.delivery") == []
+
+
+@pytest.mark.parametrize("odd", [{"TotalAmt": "much"}, {"Line": None}, {"ExchangeRate": []}])
+def test_an_edit_that_cannot_be_read_fails_no_sync(cashier: Cashier, odd: Json):
+    payment_id = delivered(cashier)
+    set_payment(cashier, payment_id, amount="120")
+    qbo_id = cashier.delivery(payment_id)["qbo_id"]
+    cashier.bench.sandbox.serve(cashier.company.realm_id, "Payment", qbo_id, odd)
+    cashier.books.change("Payment", qbo_id, PaymentRefNum="seen")
+    cashier.bench.sync(cashier.company)
+    assert cashier.problems() == ["edited_after_sending"]
+    [problem] = cashier.rows("sync.problem", direction="inbound", state="open")
+    assert (problem["qbo_id"], problem["code"]) == (qbo_id, "unmergeable")
+    cashier.bench.sandbox.serve_truth(cashier.company.realm_id)
+    cashier.books.change("Payment", qbo_id, TotalAmt="120")
+    cashier.bench.sync(cashier.company)
+    assert cashier.problems() == []
