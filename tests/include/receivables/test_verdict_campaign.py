@@ -1,5 +1,6 @@
 """
-No reminder goes out for what is settled in any way, judged against the sandbox's ledger.
+No reminder goes out for what is settled in any way, judged against the sandbox's ledger; and judged again from the
+evidence, each verdict is the same.
 
 Small by default; ``VERDICT_CAMPAIGN_INVOICES=1000000 VERDICT_CAMPAIGN_SEEDS=1,2`` for a campaign.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.receivables.reminders import ReminderRequest, refresh_and_judge
+from include.receivables.verdict_replay import replay
 from tests.oracle import Expected, Oracle
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ def test_nothing_that_is_settled_in_any_way_is_reminded_of(bench: Workbench, see
 
     assert judged["unknown"] == 0
     assert judged["covered_by_other"]
+    replayed = replay(bench.db)
+    assert (replayed.differences, set(replayed.counts)) == ([], {"same"})
     print(seed, dict(judged))
 
 
