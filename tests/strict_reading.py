@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from contextlib import suppress
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 NUMBER = re.compile(r"\s*-?\d+(\.\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
-DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+DAY = re.compile(r"(\d{4}-\d\d-\d\d)(T.*)?", re.ASCII)
 TARGETS = {"Invoice": "invoice", "CreditMemo": "credit_note"}
 
 
@@ -54,9 +55,10 @@ def _number(value: Any) -> Decimal:
 
 
 def _day(value: Any) -> date:
-    if isinstance(value, str) and DAY.fullmatch(value):
+    """Return a day, also one with a time."""
+    if isinstance(value, str) and (said := DAY.fullmatch(value)):
         try:
-            return date.fromisoformat(value)
+            return datetime.fromisoformat(value).date() if said[2] else date.fromisoformat(value)
         except ValueError:
             pass
     raise UnclearError(f"no day: {value!r:.40}")
@@ -114,9 +116,17 @@ def _needed_ref(record: Json, name: str) -> str:
 
 
 def _is_voided(record: Json) -> bool:
-    said = [record[name] for name in ("Balance", "RemainingCredit", "UnappliedAmt") if name in record]
-    amounts = [record["TotalAmt"], *said, *_inside(record.get("Line"))]
-    return not any(_number(amount) for amount in amounts if amount is not None and amount != "")
+    """Tell whether all amounts are 0, of which the total has to be one; what is read elsewhere is strict there."""
+    names = ("TotalAmt", "Balance", "RemainingCredit", "UnappliedAmt")
+    amounts = [*(record.get(name) for name in names), *_inside(record.get("Line"))]
+    return not any(Decimal(each) for each in amounts if _is_number(each))
+
+
+def _is_number(value: Any) -> bool:
+    with suppress(UnclearError):
+        _number(value)
+        return True
+    return False
 
 
 def _inside(value: Any) -> Iterator[Any]:
@@ -194,9 +204,8 @@ def _sales_lines(record: Json) -> Iterator[tuple[Any, Decimal | None]]:
 
 
 def _credit_memo(record: Json, realm_id: str) -> Json:
-    remaining = abs(_number(record.get("RemainingCredit") or record.get("Balance")))
-    if record.get("RemainingCredit") == 0:
-        remaining = Decimal(0)
+    remaining = record.get("RemainingCredit")
+    remaining = abs(_number(record.get("Balance") if remaining is None or remaining == "" else remaining))
     return {
         **_bill(record, realm_id),
         "issue_date": _if_said(_day, record.get("TxnDate")),

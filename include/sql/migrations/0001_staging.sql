@@ -203,11 +203,12 @@ constraint is_a_reference check (
     and coalesce(value ->> 'value', '-') <> ''
 );
 
--- One that is null is none.
+-- One that is null is none. What they link to is told by an Id.
 create domain staging.lines as jsonb
 constraint are_lines check (
     jsonb_typeof(value) = 'array'
-    and not jsonb_path_exists(value, 'strict $[*] ? (@.type() != "object" && @.type() != "null")')
+    and not jsonb_path_exists(value, '$[*].type() ? (@ != "object" && @ != "null")')
+    and not jsonb_path_exists(value, '$[*].LinkedTxn[*].TxnId.type() ? (@ != "string" && @ != "number")')
 );
 
 -- An amount in a record; null where QuickBooks has something else in its place.
