@@ -16,6 +16,7 @@ from include.quickbooks.entities import (
     CREDIT_MEMO,
     CUSTOMER,
     INVOICE,
+    JOURNAL_ENTRY,
     PAYMENT,
     PAYMENT_METHOD,
     PREFERENCES,
@@ -110,6 +111,8 @@ def import_company(
         started_at = _import_entity(db, quickbooks, run, entity, progress.get(entity.table), started_at)
     if started_at is None:
         raise RetryableError("QuickBooks answered none of the import's reads: try again.")
+    # Of journal entries only Peakflo's own matter, which are asked for by Id: one without is told only while it comes.
+    problems.resolve_nameless(db, run.company, JOURNAL_ENTRY.table, [])
     read_changes(db, quickbooks, run, started_at - OVERLAP, accept_deletions=accept_deletions)
     for entity in SYNCED:
         mark_unseen(db, quickbooks, run, entity, started_at, accept_deletions=accept_deletions)
