@@ -88,6 +88,8 @@ class UnreachableError(RetryableError):
 class UnrenderableError(UnreachableError):
     """QuickBooks fails at an answer: perhaps at one record in it, and the others come when they are asked for apart."""
 
+    code = "unrenderable"
+
 
 class ThrottledError(RetryableError):
     """

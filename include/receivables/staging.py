@@ -91,7 +91,13 @@ def stage_records(db: Connection, run: Run, page: Page, *, is_by_id: bool = Fals
 
         def refuse(version: _Hashed, error: psycopg.Error) -> None:
             reason = error.diag.message_primary or error
-            odd.append(Odd(entity, version.record.qbo_id, f"it cannot be stored: {reason}"))
+            odd.append(
+                Odd(
+                    entity,
+                    version.record.qbo_id,
+                    f"its version {version.record.sync_token} cannot be stored: {reason}",
+                )
+            )
 
         without_bad_ones(db, new, partial(_insert, db, run, page), refuse)
         without_bad_ones(db, changed, partial(_replace, db, run, page), refuse)
