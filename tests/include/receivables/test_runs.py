@@ -114,7 +114,7 @@ def test_a_failed_run_is_logged_with_the_code_and_the_text_of_its_error(bench: W
 @pytest.mark.parametrize(
     ("kind", "code", "calls"),
     # An answer that fails as a whole is asked for in parts, once a count has told that QuickBooks answers at all.
-    [("500", "10000", 1), ("429", "throttled", 0), ("malformed_json", "unreachable", 26)],
+    [("500", "10000", 1), ("429", "throttled", 0), ("malformed_json", "unrenderable", 26)],
 )
 def test_every_kind_of_failure_has_its_code_and_its_metered_calls(
     bench: Workbench, kind: str, code: str, calls: int
