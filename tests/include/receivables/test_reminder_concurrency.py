@@ -82,7 +82,8 @@ def test_twenty_runs_at_once_beside_the_sync_are_all_right(
             if expected.amount_due is not None:
                 assert Expected.of(verdict) == expected
         assert truth.contradictions(bench.db, company) == []
-    assert max(waits, default=0) < 1
+    # No run waits for another one to its end; how long a wait is, a busy machine says.
+    assert max(waits, default=0) < DEADLINE_SECONDS / RUNS_EACH
     states = bench.db.execute("select state, count(*) from sync.run group by 1").fetchall()
     assert states == [("success", COMPANIES * (RUNS_EACH + 2))]
 
