@@ -44,7 +44,7 @@ class Payer(msgspec.Struct, frozen=True):
 
     :param open: what its open invoices still ask for.
     :param balance: what it owes in all, as QuickBooks says; None if it does not, or says so in another currency.
-    :param is_later: whether that was said after the changes had been read, so that documents may be missing.
+    :param is_later: whether that may have been said after the changes had been read, so that documents may be missing.
     :param payments: QuickBooks' payments that are not applied.
     :param credits: QuickBooks' open credit memos.
     :param unbooked: Peakflo's payments for nothing that is open, which QuickBooks does not have.
@@ -73,6 +73,7 @@ class Family(msgspec.Struct, frozen=True):
 
     :param open: what their open invoices still ask for.
     :param owed: what they owe in all, by the head's BalanceWithJobs; None if QuickBooks does not say it.
+    :param is_later: as of a payer.
     """
 
     head_id: str

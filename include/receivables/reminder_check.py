@@ -279,7 +279,10 @@ class ReminderCheck:
             "realm_id": self._run.company.realm_id,
             # The company's day is that of QuickBooks' clock.
             "read_at": max(reads.read_at.values(), default=datetime.now(UTC)),
+            "run_id": self._run.run_id,
+            "changes_since": reads.changes_since,
             "changes_read_at": reads.changes_read_at,
+            "told_customers": reads.told_customers,
         }
         with self._db.cursor(row_factory=dict_row) as cursor:
             asked = {"invoice_ids": list(self._targets)}

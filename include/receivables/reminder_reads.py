@@ -28,7 +28,7 @@ from include.receivables.deadline import in_background
 from include.receivables.narrowing import read_ids
 from include.receivables.pages import read_pages
 from include.receivables.references import split_ids
-from include.receivables.staging import check_deletions, mark_deleted, stage_changes, stage_records
+from include.receivables.staging import check_deletions, content_hash, mark_deleted, stage_changes, stage_records
 from include.receivables.verdicts import MESSAGES
 
 if TYPE_CHECKING:
@@ -122,14 +122,19 @@ class Reads:
     :param read_at: per entity and Id, QuickBooks' time of the answer that told of the record or that it is gone.
     :param causes: per entity and Id, why a record was not read.
     :param changes_cause: why the changes were not read; empty if they were.
+    :param changes_since: since when changes were asked for.
     :param changes_read_at: QuickBooks' time of the answer that told of the changes.
+    :param told_customers: the hashes of the customers in an answer that told of all changes: their balances are of the
+        same moment as its documents.
     :param errors: what went wrong, in the order of the reads.
     """
 
     read_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     causes: dict[tuple[str, str], str] = field(default_factory=dict)
     changes_cause: str = "deadline"
+    changes_since: datetime | None = None
     changes_read_at: datetime | None = None
+    told_customers: list[bytes] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
 
     def cause(self, entity: Entity, qbo_id: str) -> str:
@@ -178,6 +183,7 @@ class ReminderReader:
 
     def ask_for_changes(self, since: datetime | None) -> None:
         """Ask for all that changed since a moment; None for a company without one."""
+        self.reads.changes_since = since
         self._changes = self._start(partial(self._read_changes, since))
 
     def ask_for(self, entity: Entity, qbo_ids: Iterable[str], unreadable: set[str]) -> None:
@@ -250,6 +256,10 @@ class ReminderReader:
             for entities, changes in read.parts:
                 is_all = entities == CAPTURED and not changes.is_full
                 stage_changes(db, self._run, changes, entities, moves_cursor=is_all)
+                if is_all:
+                    self.reads.told_customers = [
+                        content_hash(record) for record in changes.records[CUSTOMER.name]
+                    ]
         except ReceivablesError as error:
             self.reads.errors.append(error)
             self.reads.changes_cause = cause_of(error)

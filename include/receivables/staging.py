@@ -40,7 +40,12 @@ class _Hashed:
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self.content_hash = hashlib.sha256(record.payload).digest()
+        self.content_hash = content_hash(record)
+
+
+def content_hash(record: Record) -> bytes:
+    """Return what a version is told from another by."""
+    return hashlib.sha256(record.payload).digest()
 
 
 def stage_page(db: Connection, run: Run, page: Page) -> None:

@@ -205,7 +205,7 @@ def _is_unexplained(facts: Facts, covering: Cover) -> bool:
     """
     if any(payer.balance is None for payer in facts.payers):
         return True
-    if facts.family is not None and facts.family.owed is None:
+    if facts.family is not None and (facts.family.owed is None or facts.family.is_later):
         return True
     if any(payer.is_later and payer.other for payer in facts.payers):
         return True

@@ -4,8 +4,7 @@
 with recursive company as (
     select
         home_currency,
-        (%(read_at)s::timestamptz at time zone time_zone)::date as today,
-        %(changes_read_at)s::timestamptz as changes_read_at
+        (%(read_at)s::timestamptz at time zone time_zone)::date as today
     from peakflo.company
     where company_id = %(company_id)s
 ),
@@ -88,8 +87,17 @@ customer as (
         coalesce(known.currency, company.home_currency) as currency,
         known.balance,
         known.balance_with_children,
-        -- Changed since the changes were read, so that documents may have changed with it.
-        coalesce(staged.read_at > company.changes_read_at, true) as is_later
+        -- Not what the answer told that told of all changes, and not from before them either: documents may have changed
+        -- with it since. The time of an answer proves nothing, it is when QuickBooks began it.
+        coalesce(
+            staged.content_hash <> all(%(told_customers)b::bytea[])
+            and (
+                staged.qbo_updated_at >= %(changes_since)s::timestamptz
+                or staged.read_at > %(changes_read_at)s::timestamptz
+                or staged.run_id = %(run_id)s
+            ),
+            true
+        ) as is_later
     from concerned
     cross join company
     inner join peakflo.customer as known on known.company_id = %(company_id)s and concerned.id = known.id
@@ -289,7 +297,10 @@ select
                     head.balance_with_children
                     - coalesce(sum(customer.balance) filter (where not member.is_billed), 0)
                 )::text,
-                'is_later', head.is_later
+                -- Where it adds up, it is of the same moment as the balances.
+                'is_later',
+                bool_or(customer.is_later)
+                and head.balance_with_children is distinct from sum(customer.balance)
             )
         from billed
         inner join customer as head on billed.head_id = head.id
@@ -298,7 +309,7 @@ select
         left join open_invoice
             on customer.id = open_invoice.customer_id and asked.currency is not distinct from open_invoice.currency
         where billed.customer_id = asked.customer_id and head.currency is not distinct from asked.currency
-        group by head.id, head.source_id, head.balance_with_children, head.is_later
+        group by head.id, head.source_id, head.balance_with_children
     ) as family,
     exists(
         select
