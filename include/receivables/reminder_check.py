@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import psycopg
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
 from include.errors import ReceivablesError, UnreachableError
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import CUSTOMER, INVOICE, SYNCED
 from include.receivables import problems, runs
 from include.receivables.deadline import Deadline
+from include.receivables.fact_reads import read_facts
 from include.receivables.locks import realm_transaction
 from include.receivables.merging import merge_pending
 from include.receivables.references import BY_TABLE, list_unreadable
@@ -254,7 +254,7 @@ class ReminderCheck:
         problems.resolve_merged(self._db, self._run.company)
         if self._request.is_open_ended:
             self._add_opened(reads)
-        facts = self._read_facts(reads)
+        facts = read_facts(self._db, self._run, reads, self._targets)
         verdicts = [
             judge(facts[target.invoice_id], _freshness(facts[target.invoice_id], reads))
             if target.invoice_id in facts
@@ -271,35 +271,6 @@ class ReminderCheck:
             self._db, self._run.company, "reminders/find_opened", self._request, **changed
         ):
             self._targets.setdefault(target.invoice_id, target)
-
-    def _read_facts(self, reads: Reads) -> dict[UUID, Facts]:
-        """Return what is known of the invoices after the merge, by their ids."""
-        keys = {
-            "company_id": self._run.company.company_id,
-            "realm_id": self._run.company.realm_id,
-            # The company's day is that of QuickBooks' clock.
-            "read_at": max(reads.read_at.values(), default=datetime.now(UTC)),
-            "run_id": self._run.run_id,
-            "changes_since": reads.changes_since,
-            "changes_read_at": reads.changes_read_at,
-            "told_customers": reads.told_customers,
-        }
-        with self._db.cursor(row_factory=dict_row) as cursor:
-            asked = {"invoice_ids": list(self._targets)}
-            invoices = cursor.execute(load("reminders/read_invoices"), keys | asked).fetchall()
-            payers = sorted({(row["customer_id"], row["currency"]) for row in invoices}, key=str)
-            columns = {
-                "customer_ids": [customer_id for customer_id, _ in payers],
-                "currencies": [currency for _, currency in payers],
-            }
-            customers = {
-                (row["customer_id"], row["currency"]): row
-                for row in cursor.execute(load("reminders/read_customers"), keys | columns)
-            }
-        return {
-            row["invoice_id"]: msgspec.convert(row | customers[row["customer_id"], row["currency"]], Facts)
-            for row in invoices
-        }
 
 
 def _freshness(facts: Facts, reads: Reads) -> Freshness:

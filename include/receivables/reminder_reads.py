@@ -28,7 +28,13 @@ from include.receivables.deadline import in_background
 from include.receivables.narrowing import read_ids
 from include.receivables.pages import read_pages
 from include.receivables.references import split_ids
-from include.receivables.staging import check_deletions, content_hash, mark_deleted, stage_changes, stage_records
+from include.receivables.staging import (
+    check_deletions,
+    content_hash,
+    mark_deleted,
+    stage_changes,
+    stage_records,
+)
 from include.receivables.verdicts import MESSAGES
 
 if TYPE_CHECKING:

@@ -67,22 +67,6 @@ questioned as (
         and problem.direction = 'outbound'
         and problem.state = 'open'
     group by allocation.target_id
-),
-
-waiting as (
-    -- A version that is staged and not merged, or could not even be staged: what is merged is old.
-    select qbo_id
-    from staging.unmerged
-    where realm_id = %(realm_id)s and entity = 'invoice'
-    union all
-    select qbo_id
-    from sync.problem
-    where
-        company_id = %(company_id)s
-        and realm_id = %(realm_id)s
-        and direction = 'inbound'
-        and entity = 'invoice'
-        and state <> 'resolved'
 )
 
 select
@@ -99,8 +83,7 @@ select
     staged.qbo_updated_at,
     coalesce(future.payments, '[]') as future_payments,
     coalesce(unbooked.payments, '[]') as unbooked,
-    coalesce(questioned.payment_ids, '{}') as questioned,
-    known.source_id in (select waiting.qbo_id from waiting) as is_invoice_waiting
+    coalesce(questioned.payment_ids, '{}') as questioned
 from unnest(%(invoice_ids)b::uuid[]) as given (id)
 cross join company
 inner join peakflo.invoice as known on known.company_id = %(company_id)s and given.id = known.id

@@ -9,7 +9,7 @@ import pytest
 from include.receivables.reminders import ReminderRequest, refresh_and_judge
 from tests import truth
 from tests.expected import peakflo_id
-from tests.lock_waits import watch_lock_waits
+from tests.killing import wait_until
 from tests.oracle import Expected, Oracle
 from tests.quick_start import connect_as_imported
 
@@ -25,6 +25,7 @@ COMPANIES = 5
 RUNS_EACH = 4
 DEADLINE_SECONDS = 60
 PAUSE_SECONDS = 0.05
+HANG_SECONDS = 6
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +56,11 @@ def remind(bench: Workbench, company: Company, number: int) -> Judgement:
     )
 
 
-def test_twenty_runs_at_once_beside_the_sync_are_all_right(
-    bench: Workbench, companies: list[Company], db_url: str
-):
+def test_twenty_runs_at_once_beside_the_sync_are_all_right(bench: Workbench, companies: list[Company]):
     for company in companies:
         bench.sandbox.events(company.realm_id, 40, seed=2)
 
-    with watch_lock_waits(db_url) as waits, ThreadPoolExecutor(max_workers=30) as pool:
+    with ThreadPoolExecutor(max_workers=30) as pool:
         syncs = [pool.submit(bench.sync, company) for company in companies]
         reminders = [
             (company, pool.submit(remind, bench, company, number))
@@ -82,10 +81,23 @@ def test_twenty_runs_at_once_beside_the_sync_are_all_right(
             if expected.amount_due is not None:
                 assert Expected.of(verdict) == expected
         assert truth.contradictions(bench.db, company) == []
-    # No run waits for another one to its end; how long a wait is, a busy machine says.
-    assert max(waits, default=0) < DEADLINE_SECONDS / RUNS_EACH
     states = bench.db.execute("select state, count(*) from sync.run group by 1").fetchall()
     assert states == [("success", COMPANIES * (RUNS_EACH + 2))]
+
+
+def test_no_run_waits_for_one_that_waits_for_quickbooks(bench: Workbench):
+    company = bench.imported()
+    bench.sandbox.add_fault("slow", path="query", entity="Customer", seconds=HANG_SECONDS, count=1)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        first = pool.submit(remind, bench, company, 0)
+        wait_until(lambda: [fault["hits"] for fault in bench.sandbox.faults()] == [1])
+        second = remind(bench, company, 0)
+        assert not first.done()
+
+    said = [(verdict.invoice_id, verdict.verdict) for verdict in second.verdicts]
+    assert {verdict for _, verdict in said} == {"send", "hold"}
+    assert [(verdict.invoice_id, verdict.verdict) for verdict in first.result().verdicts] == said
 
 
 def test_books_that_change_meanwhile_are_merged_without_a_lost_or_an_older_record(bench: Workbench):

@@ -370,9 +370,17 @@ def test_a_run_moves_the_cursor_and_the_next_sync_finds_nothing_new(bench: Workb
 
 
 @pytest.mark.parametrize("asked_first", ["changes", "customer"])
-@pytest.mark.parametrize(("creditor", "covered"), [("itself", "covered_by_credit"), ("sibling", "covered_by_other")])
+@pytest.mark.parametrize(
+    ("creditor", "covered"), [("itself", "covered_by_credit"), ("sibling", "covered_by_other")]
+)
 def test_a_balance_that_moved_while_its_documents_were_read_is_unknown(
-    bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking, asked_first: str, creditor: str, covered: str
+    bench: Workbench,
+    acme: Company,
+    books: Bookkeeper,
+    ask: Asking,
+    asked_first: str,
+    creditor: str,
+    covered: str,
 ):
     head = books.customer("Ada")
     billed = {"ParentRef": {"value": head}, "Job": True, "BillWithParent": True}

@@ -1,0 +1,201 @@
+"""Reads what verdicts rest on: plain rows, put together here, so that no join hangs on what the planner believes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import dict_row
+
+from include.receivables.cover import NOTHING, Family, Money, Payer
+from include.receivables.verdict_facts import Facts
+from include.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from psycopg import Connection
+
+    from include.receivables.reminder_reads import Reads
+    from include.receivables.runs import Run
+
+
+class _Customer(msgspec.Struct, frozen=True):
+    """
+    What QuickBooks says of a customer: a row of ``reminders/read_customers``.
+
+    :param is_later: see :class:`include.receivables.cover.Payer`.
+    """
+
+    id: UUID
+    source_id: str | None
+    status: str
+    currency: str | None
+    balance: Decimal | None
+    balance_with_children: Decimal | None
+    is_later: bool
+
+
+class _Holding(msgspec.Struct, frozen=True):
+    """What of a customer is open in a currency: a row of ``reminders/read_holdings``."""
+
+    due: Decimal = NOTHING
+    overdue: Decimal = NOTHING
+    payments: list[Money] = []
+    credits: list[Money] = []
+    unbooked: list[Money] = []
+
+
+class _Relation(msgspec.Struct, frozen=True):
+    """What one customer is of another, payer, head or member: a row of ``reminders/read_payers``."""
+
+    role: str
+    of_id: UUID
+    id: UUID
+    level: int
+    is_billed: bool
+
+
+class _Stray(msgspec.Struct, frozen=True):
+    """A record that could not be taken in, and whose it is: a row of ``reminders/list_strays``."""
+
+    entity: str
+    qbo_id: str
+    customer_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Customers:
+    """What is known of all customers that invoices concern."""
+
+    payers: dict[UUID, list[_Relation]]
+    heads: dict[UUID, UUID]
+    members: dict[UUID, list[_Relation]]
+    known: dict[UUID, _Customer]
+    holdings: dict[tuple[UUID, str | None], _Holding]
+    strays: list[_Stray]
+
+    def facts(self, customer_id: UUID, currency: str | None) -> dict[str, Any]:
+        """Return the facts of an invoice that are its customer's."""
+        customer = self.known[customer_id]
+        holding = self._holding(customer_id, currency)
+        concerned = {relation.id for relation in self.payers[customer_id]}
+        payers = [
+            (self.known[relation.id], relation.level)
+            for relation in self.payers[customer_id]
+            if relation.id in self.known
+        ]
+        return {
+            "customer_qbo_id": customer.source_id,
+            "customer_status": customer.status,
+            "total_due": holding.due,
+            "total_overdue": holding.overdue,
+            "payers": [
+                self._payer(payer, currency)
+                for payer, level in payers
+                if not level or payer.currency == currency
+            ],
+            "family": self._family(self.heads.get(customer_id), currency),
+            "is_customer_waiting": not concerned.isdisjoint(
+                stray.customer_id for stray in self.strays if stray.entity != "invoice"
+            ),
+            "has_strays": not (concerned | {None}).isdisjoint(stray.customer_id for stray in self.strays),
+        }
+
+    def _payer(self, customer: _Customer, currency: str | None) -> Payer:
+        holding = self._holding(customer.id, currency)
+        return Payer(
+            str(customer.id),
+            customer.source_id,
+            open=holding.due,
+            balance=customer.balance if customer.currency == currency else None,
+            is_later=customer.is_later,
+            payments=holding.payments,
+            credits=holding.credits,
+            unbooked=holding.unbooked,
+        )
+
+    def _family(self, head_id: UUID | None, currency: str | None) -> Family | None:
+        head = self.known.get(head_id) if head_id else None
+        if head is None or head.currency != currency:
+            return None
+        members = [(self.known[each.id], each.is_billed) for each in self.members[head.id]]
+        balances = [(customer.balance or NOTHING, is_billed) for customer, is_billed in members]
+        billed_apart = sum((balance for balance, is_billed in balances if not is_billed), NOTHING)
+        owed = head.balance_with_children
+        return Family(
+            str(head.id),
+            head.source_id,
+            open=sum(
+                (self._holding(customer.id, currency).due for customer, is_billed in members if is_billed),
+                NOTHING,
+            ),
+            owed=None if owed is None else owed - billed_apart,
+            # Where it adds up, it is of the same moment as the balances.
+            is_later=any(customer.is_later for customer, _ in members)
+            and owed != sum((balance for balance, _ in balances), NOTHING),
+        )
+
+    def _holding(self, customer_id: UUID, currency: str | None) -> _Holding:
+        return self.holdings.get((customer_id, currency), _Holding())
+
+
+def read_facts(db: Connection, run: Run, reads: Reads, invoice_ids: Iterable[UUID]) -> dict[UUID, Facts]:
+    """
+    Return what is known of invoices after the merge, by their ids.
+
+    :param reads: what was read just now.
+    """
+    keys = {
+        "company_id": run.company.company_id,
+        "realm_id": run.company.realm_id,
+        "run_id": run.run_id,
+        # The company's day is that of QuickBooks' clock.
+        "read_at": max(reads.read_at.values(), default=datetime.now(UTC)),
+        "changes_since": reads.changes_since,
+        "changes_read_at": reads.changes_read_at,
+        "told_customers": reads.told_customers,
+    }
+    invoices = _rows(db, "read_invoices", keys | {"invoice_ids": list(invoice_ids)})
+    customers = _read_customers(db, keys, {row["customer_id"] for row in invoices})
+    waiting = {stray.qbo_id for stray in customers.strays if stray.entity == "invoice"}
+    return {
+        row["invoice_id"]: msgspec.convert(
+            row
+            | customers.facts(row["customer_id"], row["currency"])
+            | {"is_invoice_waiting": row["qbo_id"] in waiting},
+            Facts,
+        )
+        for row in invoices
+    }
+
+
+def _read_customers(db: Connection, keys: dict[str, Any], customer_ids: Iterable[UUID]) -> _Customers:
+    """Read the customers and all who are concerned with them, as payers or by a common bill."""
+    asked = {"customer_ids": list(customer_ids)}
+    relations = msgspec.convert(_rows(db, "read_payers", keys | asked), list[_Relation])
+    roles: dict[str, dict[UUID, list[_Relation]]] = {"payer": {}, "head": {}, "member": {}}
+    for relation in relations:
+        roles[relation.role].setdefault(relation.of_id, []).append(relation)
+    concerned = keys | {"customer_ids": list({relation.id for relation in relations})}
+    known = msgspec.convert(_rows(db, "read_customers", concerned), list[_Customer])
+    return _Customers(
+        payers=roles["payer"],
+        heads={customer_id: head.id for customer_id, [head] in roles["head"].items()},
+        members=roles["member"],
+        known={customer.id: customer for customer in known},
+        holdings={
+            (row["customer_id"], row["currency"]): msgspec.convert(row, _Holding)
+            for row in _rows(db, "read_holdings", concerned)
+        },
+        strays=msgspec.convert(_rows(db, "list_strays", keys), list[_Stray]),
+    )
+
+
+def _rows(db: Connection, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    with db.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(load(f"reminders/{statement}"), parameters).fetchall()

@@ -1,0 +1,39 @@
+-- List the records that are staged or even refused and not merged, so that what is merged of them is old, and whose
+-- they are, as far as that can be told.
+with waiting as (
+    select
+        unmerged.entity,
+        unmerged.qbo_id
+    from staging.unmerged as unmerged
+    where unmerged.realm_id = %(realm_id)s and unmerged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+    union
+    select
+        entity,
+        qbo_id
+    from sync.problem
+    where
+        company_id = %(company_id)s
+        and realm_id = %(realm_id)s
+        and direction = 'inbound'
+        and state <> 'resolved'
+        and entity in ('customer', 'invoice', 'payment', 'credit_memo')
+)
+
+select
+    waiting.entity,
+    waiting.qbo_id,
+    mapped.peakflo_id as customer_id
+from waiting
+left join staging.record as record
+    on
+        record.realm_id = %(realm_id)s
+        and waiting.entity = record.entity
+        and waiting.qbo_id = record.qbo_id
+left join mapping.customer as mapped
+    on
+        mapped.realm_id = %(realm_id)s
+        and mapped.qbo_id
+        = case waiting.entity
+            when 'customer' then waiting.qbo_id
+            else record.payload #>> '{CustomerRef,value}'
+        end;
