@@ -44,7 +44,7 @@ class Payer(msgspec.Struct, frozen=True):
 
     :param open: what its open invoices still ask for.
     :param balance: what it owes in all, as QuickBooks says; None if it does not, or says so in another currency.
-    :param is_later: whether that may have been said after the changes had been read, so that documents may be missing.
+    :param is_later: whether that and the documents may be of different moments, where they do not say the same.
     :param payments: QuickBooks' payments that are not applied.
     :param credits: QuickBooks' open credit memos.
     :param unbooked: Peakflo's payments for nothing that is open, which QuickBooks does not have.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 
 
 class _Customer(msgspec.Struct, frozen=True):
-    """
-    What QuickBooks says of a customer: a row of ``reminders/read_customers``.
-
-    :param is_later: see :class:`include.receivables.cover.Payer`.
-    """
+    """What QuickBooks says of a customer: a row of ``reminders/read_customers``."""
 
     id: UUID
     source_id: str | None
@@ -37,7 +33,6 @@ class _Customer(msgspec.Struct, frozen=True):
     currency: str | None
     balance: Decimal | None
     balance_with_children: Decimal | None
-    is_later: bool
 
 
 class _Holding(msgspec.Struct, frozen=True):
@@ -70,7 +65,11 @@ class _Stray(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Customers:
-    """What is known of all customers that invoices concern."""
+    """
+    What is known of all customers that invoices concern.
+
+    :param later: those of whom a record may be of another moment than the others, as far as that matters.
+    """
 
     payers: dict[UUID, list[_Relation]]
     heads: dict[UUID, UUID]
@@ -78,6 +77,19 @@ class _Customers:
     known: dict[UUID, _Customer]
     holdings: dict[tuple[UUID, str | None], _Holding]
     strays: list[_Stray]
+    later: set[UUID] = field(default_factory=set)
+
+    @property
+    def unexplained(self) -> set[UUID]:
+        """Those whose balances do not say the same as their documents, or as each other."""
+        found = {
+            customer.id for customer in self.known.values() if self._payer(customer, customer.currency).other
+        }
+        for head_id in set(self.heads.values()) & self.known.keys():
+            family = [member.id for member in self.members[head_id]]
+            if self.known[head_id].balance_with_children != self._balance(family):
+                found.update(family)
+        return found
 
     def facts(self, customer_id: UUID, currency: str | None) -> dict[str, Any]:
         """Return the facts of an invoice that are its customer's."""
@@ -113,7 +125,7 @@ class _Customers:
             customer.source_id,
             open=holding.due,
             balance=customer.balance if customer.currency == currency else None,
-            is_later=customer.is_later,
+            is_later=customer.id in self.later,
             payments=holding.payments,
             credits=holding.credits,
             unbooked=holding.unbooked,
@@ -123,22 +135,21 @@ class _Customers:
         head = self.known.get(head_id) if head_id else None
         if head is None or head.currency != currency:
             return None
-        members = [(self.known[each.id], each.is_billed) for each in self.members[head.id]]
-        balances = [(customer.balance or NOTHING, is_billed) for customer, is_billed in members]
-        billed_apart = sum((balance for balance, is_billed in balances if not is_billed), NOTHING)
+        members = self.members[head.id]
+        billed_apart = self._balance(member.id for member in members if not member.is_billed)
         owed = head.balance_with_children
         return Family(
             str(head.id),
             head.source_id,
             open=sum(
-                (self._holding(customer.id, currency).due for customer, is_billed in members if is_billed),
-                NOTHING,
+                (self._holding(member.id, currency).due for member in members if member.is_billed), NOTHING
             ),
             owed=None if owed is None else owed - billed_apart,
-            # Where it adds up, it is of the same moment as the balances.
-            is_later=any(customer.is_later for customer, _ in members)
-            and owed != sum((balance for balance, _ in balances), NOTHING),
+            is_later=any(member.id in self.later for member in members),
         )
+
+    def _balance(self, customer_ids: Iterable[UUID]) -> Decimal:
+        return sum((self.known[each].balance or NOTHING for each in customer_ids), NOTHING)
 
     def _holding(self, customer_id: UUID, currency: str | None) -> _Holding:
         return self.holdings.get((customer_id, currency), _Holding())
@@ -158,7 +169,8 @@ def read_facts(db: Connection, run: Run, reads: Reads, invoice_ids: Iterable[UUI
         "read_at": max(reads.read_at.values(), default=datetime.now(UTC)),
         "changes_since": reads.changes_since,
         "changes_read_at": reads.changes_read_at,
-        "told_customers": reads.told_customers,
+        "settled_before": reads.settled_before,
+        "told": reads.told,
     }
     invoices = _rows(db, "read_invoices", keys | {"invoice_ids": list(invoice_ids)})
     customers = _read_customers(db, keys, {row["customer_id"] for row in invoices})
@@ -183,7 +195,7 @@ def _read_customers(db: Connection, keys: dict[str, Any], customer_ids: Iterable
         roles[relation.role].setdefault(relation.of_id, []).append(relation)
     concerned = keys | {"customer_ids": list({relation.id for relation in relations})}
     known = msgspec.convert(_rows(db, "read_customers", concerned), list[_Customer])
-    return _Customers(
+    customers = _Customers(
         payers=roles["payer"],
         heads={customer_id: head.id for customer_id, [head] in roles["head"].items()},
         members=roles["member"],
@@ -194,6 +206,9 @@ def _read_customers(db: Connection, keys: dict[str, Any], customer_ids: Iterable
         },
         strays=msgspec.convert(_rows(db, "list_strays", keys), list[_Stray]),
     )
+    suspect = keys | {"customer_ids": list(customers.unexplained)}
+    later = _rows(db, "find_later", suspect) if suspect["customer_ids"] else []
+    return replace(customers, later={row["customer_id"] for row in later})
 
 
 def _rows(db: Connection, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from include.quickbooks.client import QuickBooksClient
     from include.quickbooks.entities import Entity
-    from include.quickbooks.records import Changes, Page
+    from include.quickbooks.records import Changes, Page, Record
     from include.receivables.deadline import Deadline
     from include.receivables.runs import Run
 
@@ -130,8 +130,8 @@ class Reads:
     :param changes_cause: why the changes were not read; empty if they were.
     :param changes_since: since when changes were asked for.
     :param changes_read_at: QuickBooks' time of the answer that told of the changes.
-    :param told_customers: the hashes of the customers in an answer that told of all changes: their balances are of the
-        same moment as its documents.
+    :param settled_before: what changed earlier is the same in all answers that told of the changes; None if it was one.
+    :param told: the records that the changes told of, as :func:`told_as` names them.
     :param errors: what went wrong, in the order of the reads.
     """
 
@@ -140,7 +140,8 @@ class Reads:
     changes_cause: str = "deadline"
     changes_since: datetime | None = None
     changes_read_at: datetime | None = None
-    told_customers: list[bytes] = field(default_factory=list)
+    settled_before: datetime | None = None
+    told: list[bytes] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
 
     def cause(self, entity: Entity, qbo_id: str) -> str:
@@ -262,10 +263,6 @@ class ReminderReader:
             for entities, changes in read.parts:
                 is_all = entities == CAPTURED and not changes.is_full
                 stage_changes(db, self._run, changes, entities, moves_cursor=is_all)
-                if is_all:
-                    self.reads.told_customers = [
-                        content_hash(record) for record in changes.records[CUSTOMER.name]
-                    ]
         except ReceivablesError as error:
             self.reads.errors.append(error)
             self.reads.changes_cause = cause_of(error)
@@ -275,12 +272,17 @@ class ReminderReader:
             (answer.server_time for answer in [changes for _, changes in read.parts] + read.pages),
             default=None,
         )
+        if len(read.parts) + len(read.pages) > 1 and self.reads.changes_read_at:
+            self.reads.settled_before = self.reads.changes_read_at.replace(microsecond=0)
         for entities, changes in read.parts:
             for entity in entities:
                 found = changes.records[entity.name]
                 self.reads.note(entity, (record.qbo_id for record in found), changes.server_time)
+                if entity in JUDGED:
+                    self.reads.told += [told_as(entity, record) for record in found]
         for page in read.pages:
             self._stage_page(db, page)
+            self.reads.told += [told_as(page.entity, record) for record in page.records]
 
     def _stage_by_ids(self, db: Connection, asked: _ByIds) -> None:
         try:
@@ -308,6 +310,11 @@ class ReminderReader:
             db, self._run, page.entity, dict.fromkeys(gone, page.server_time), read_at=page.server_time
         )
         self.reads.note(page.entity, gone, page.server_time)
+
+
+def told_as(entity: Entity, record: Record) -> bytes:
+    """Name a version as ``reminders/find_later`` does: a deleted record has no content."""
+    return f"{entity.table} {record.qbo_id}".encode() if record.is_deleted else content_hash(record)
 
 
 def _result(answer: Future[T]) -> T:

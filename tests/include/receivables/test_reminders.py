@@ -403,6 +403,25 @@ def test_a_balance_that_moved_while_its_documents_were_read_is_unknown(
     assert ask.about(invoice) == ("hold", [covered])
 
 
+def test_an_invoice_that_was_paid_while_the_balance_was_read_is_no_proof_of_other_money(
+    bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking
+):
+    ada = books.customer("Ada")
+    invoice, paid = books.invoice(ada, "100"), books.invoice(ada, "100")
+    books.credit(ada, "100")
+    bench.sync(acme)
+    line = {"Amount": "100", "LinkedTxn": [{"TxnId": paid, "TxnType": "Invoice"}]}
+    new = {"CustomerRef": {"value": ada}, "TotalAmt": "100", "Line": [line]}
+    bench.sandbox.add_fault("slow", path="query", entity="Invoice", seconds=3)
+    bench.sandbox.add_hook(acme.realm_id, "query:Customer", writes=[{"operation": "create", "Payment": new}])
+
+    verdicts = ask(invoice, paid)
+    assert says(verdicts[invoice]) == ("unknown", ["unexplained_balance"])
+    assert says(verdicts[paid]) == ("hold", ["paid"])
+    bench.sandbox.clear_faults()
+    assert ask.about(invoice) == ("hold", ["covered_by_credit"])
+
+
 def test_a_charge_beside_an_invoice_that_could_not_be_taken_in_uses_no_credit_up(
     bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking
 ):
