@@ -182,6 +182,12 @@ def act(answer: dict[str, Any], asked: list[str], record: Record) -> None:
         )
 
 
+def totals(verdict: dict[str, Any]) -> str:
+    """Say what the customer owes in all, as far as that is known."""
+    due, overdue = verdict["customer_total_due"], verdict["customer_total_overdue"]
+    return "" if due is None else f", in all {due} due and {overdue} overdue"
+
+
 def remind(invoice_id: str, verdict: dict[str, Any], record: Record) -> None:
     """Send one reminder, if that is still right at this very moment."""
     is_due = verdict["verdict"] == "send" and datetime.fromisoformat(verdict["expires_at"]) > datetime.now(
@@ -191,10 +197,7 @@ def remind(invoice_id: str, verdict: dict[str, Any], record: Record) -> None:
     if record.has(invoice_id) or (is_due and not record.add(invoice_id)):
         print(f"before   {invoice_id}  its reminder went out")
     elif is_due:
-        print(
-            f"send     {invoice_id}  {verdict['amount_due']} {verdict['currency']}, in all "
-            f"{verdict['customer_total_due']} due and {verdict['customer_total_overdue']} overdue"
-        )
+        print(f"send     {invoice_id}  {verdict['amount_due']} {verdict['currency']}{totals(verdict)}")
     elif verdict["verdict"] == "hold":
         print(f"hold     {invoice_id}  {', '.join(verdict['reasons'])}")
     else:

@@ -96,6 +96,9 @@ class _Customers:
         customer = self.known[customer_id]
         holding = self._holding(customer_id, currency)
         concerned = {relation.id for relation in self.payers[customer_id]}
+        has_totals = {customer_id, None}.isdisjoint(
+            stray.customer_id for stray in self.strays if stray.entity == "invoice"
+        )
         payers = [
             (self.known[relation.id], relation.level)
             for relation in self.payers[customer_id]
@@ -104,8 +107,8 @@ class _Customers:
         return {
             "customer_qbo_id": customer.source_id,
             "customer_status": customer.status,
-            "total_due": holding.due,
-            "total_overdue": holding.overdue,
+            "total_due": holding.due if has_totals else None,
+            "total_overdue": holding.overdue if has_totals else None,
             "payers": [
                 self._payer(payer, currency)
                 for payer, level in payers

@@ -19,6 +19,8 @@ class Facts:
     What is known of an invoice after the merge: rows of ``reminders/read_invoices`` and ``reminders/read_customers``.
 
     :param due_date_basis: whether "quickbooks" says when it is due, or its "terms" do; else it is the "issue_date".
+    :param total_due: what the customer owes on all invoices in that currency; None if one could not be taken in.
+    :param total_overdue: the part of it that was due before today, where the company keeps its books.
     :param payers: who may pay it, see :class:`include.receivables.cover.Payer`, the invoice's customer first.
     :param family: all who are billed together with the customer, see :class:`include.receivables.cover.Family`.
     :param future_payments: the payments with a date in the future that are applied to the invoice.
@@ -40,8 +42,8 @@ class Facts:
     sync_token: int
     qbo_updated_at: datetime
     customer_status: str
-    total_due: Decimal
-    total_overdue: Decimal
+    total_due: Decimal | None
+    total_overdue: Decimal | None
     payers: list[Payer]
     family: Family | None
     future_payments: list[Money]

@@ -85,7 +85,7 @@ class Verdict:
 
     :param amount_due: QuickBooks' open balance; None where it is not known.
     :param due_date_basis: what the due date rests on, see :class:`include.receivables.verdict_facts.Facts`.
-    :param total_due: what the customer owes on all invoices in that currency.
+    :param total_due: what the customer owes on all invoices in that currency; None where it is not known.
     :param total_overdue: the part of it that was due before today, where the company keeps its books.
     """
 

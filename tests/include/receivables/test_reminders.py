@@ -422,6 +422,22 @@ def test_an_invoice_that_was_paid_while_the_balance_was_read_is_no_proof_of_othe
     assert ask.about(invoice) == ("hold", ["covered_by_credit"])
 
 
+def test_a_sum_that_lacks_an_invoice_is_not_told(
+    bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking
+):
+    ada = books.customer("Ada")
+    invoice = books.invoice(ada, "100")
+    bench.sync(acme)
+    odd = books.invoice(ada, "50")
+    bench.sandbox.serve(acme.realm_id, "Invoice", odd, drop=["Balance"])
+
+    verdict = ask(invoice)[invoice]
+    assert (says(verdict), verdict.amount_due) == (("send", []), 100)
+    assert (verdict.total_due, verdict.total_overdue) == (None, None)
+    bench.sandbox.serve_truth(acme.realm_id)
+    assert ask(invoice)[invoice].total_due == 150
+
+
 def test_a_charge_beside_an_invoice_that_could_not_be_taken_in_uses_no_credit_up(
     bench: Workbench, acme: Company, books: Bookkeeper, ask: Asking
 ):
