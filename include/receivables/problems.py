@@ -136,6 +136,13 @@ def resolve_nameless(db: Connection, company: Company, entity: str, met: Sequenc
     db.execute(load("sync/resolve_nameless"), keys | {"met": list(met)})
 
 
+def has_nameless(db: Connection, company: Company, entity: str) -> bool:
+    """Tell whether there are records of an entity without an Id, of which nobody can say how many they are."""
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
+    row = db.execute(load("sync/has_nameless"), keys).fetchone()
+    return bool(row and row[0])
+
+
 def resolve_merged(db: Connection, company: Company) -> None:
     """Close the problems of records that have been taken in by now."""
     db.execute(

@@ -58,6 +58,20 @@ def test_an_import_brings_all_that_the_books_hold_and_another_one_changes_nothin
     assert truth.versions(bench.db) == before
 
 
+def test_records_without_an_id_that_look_the_same_do_not_stop_an_import(bench: Workbench):
+    company = bench.connect({"customers": 3, "invoices": 9, "payments": 0})
+    invoices = ids(bench, company, "Invoice")
+    for qbo_id in invoices[2:5]:
+        bench.sandbox.serve(company.realm_id, "Invoice", qbo_id, raw=b"null")
+
+    bench.import_all(company)
+
+    taken_in = "select count(*) from peakflo.invoice where company_id = %s"
+    assert bench.db.execute(taken_in, [company.company_id]).fetchone() == (len(invoices) - 3,)
+    told = "select code, state from sync.problem where company_id = %s"
+    assert bench.db.execute(told, [company.company_id]).fetchall() == [("unreadable", "open")]
+
+
 def test_books_that_change_between_the_pages_are_imported_whole(bench: Workbench):
     company = bench.connect(LARGE)
     invoices = ids(bench, company, "Invoice")
