@@ -196,9 +196,13 @@ class QuickBooksClient:
         """Count records; of a list, inactive ones too."""
         return self._query(query.select_count(entity, where=where), parse_count)
 
-    def time(self) -> datetime:
-        """Ask for QuickBooks' time by a query that holds no record, so that none can spoil it."""
-        return self._query(query.select_count(ACCOUNT), parse_time)
+    def time(self, entity: Entity = ACCOUNT) -> datetime:
+        """
+        Ask for QuickBooks' time by a query that holds no record, so that none can spoil it.
+
+        :param entity: what is counted for it.
+        """
+        return self._query(query.select_count(entity), parse_time)
 
     def read(self, entity: Entity, qbo_id: str) -> Record:
         """

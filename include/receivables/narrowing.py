@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from include.errors import ReceivablesError, UnrenderableError
 from include.quickbooks.client import ATTEMPTS
+from include.quickbooks.entities import ACCOUNT
 from include.quickbooks.records import Odd, Page, is_id
 
 if TYPE_CHECKING:
@@ -66,21 +67,25 @@ class Halves(Generic[T]):
         )
 
 
-def check_answers(quickbooks: QuickBooksClient, error: UnrenderableError) -> datetime:
+def check_answers(
+    quickbooks: QuickBooksClient, error: UnrenderableError, entity: Entity = ACCOUNT
+) -> datetime:
     """
-    Make sure that QuickBooks failed at an answer and not as a whole.
+    Make sure that QuickBooks failed at an answer and not at all that is asked of it.
 
+    :param entity: what it is asked to count.
     :return: QuickBooks' time.
-    :raises UnrenderableError: the error given, if QuickBooks does not answer anything else either.
+    :raises UnrenderableError: the error given, if it does not answer that either.
     """
     try:
-        return quickbooks.time()
+        return quickbooks.time(entity)
     except ReceivablesError:
         raise error from None
 
 
 def in_halves(
     quickbooks: QuickBooksClient,
+    entity: Entity,
     error: UnrenderableError,
     parts: Sequence[T],
     read: Callable[[Sequence[T], int], Page],
@@ -90,10 +95,11 @@ def in_halves(
 
     :param error: how it failed.
     :param read: reads some of the parts, in a number of attempts.
-    :raises UnrenderableError: if QuickBooks does not answer anything else either, or fails at too much.
+    :raises UnrenderableError: if QuickBooks does not count the entity's records either, or fails at too much.
     """
     logger.warning("QuickBooks fails at an answer, so it is asked for in halves: %s", error)
-    server_time = check_answers(quickbooks, error)
+    # Some cannot be counted, being one.
+    server_time = check_answers(quickbooks, error, ACCOUNT if entity.is_single else entity)
     results: list[Page | Failed[T]] = []
     waiting = [parts[len(parts) // 2 :], parts[: len(parts) // 2]]
     for _ in range(MOST_CALLS):
@@ -128,7 +134,7 @@ def read_ids(quickbooks: QuickBooksClient, run: Run, entity: Entity, qbo_ids: Se
     try:
         return read(asked, ATTEMPTS)
     except UnrenderableError as error:
-        halves = in_halves(quickbooks, error, asked, read)
+        halves = in_halves(quickbooks, entity, error, asked, read)
         failed = [result for result in halves.results if isinstance(result, Failed)]
         return halves.join(entity, [Odd(entity, each.part, each.reason) for each in failed])
 

@@ -223,7 +223,7 @@ class _Reading:
             return read(rows, ATTEMPTS)
         except UnrenderableError as error:
             alone = rows[:1] if self.entity.is_single else rows
-            halves = in_halves(self.quickbooks, error, alone, read)
+            halves = in_halves(self.quickbooks, self.entity, error, alone, read)
             return halves.join(self.entity, self._name(halves))
 
     def _name(self, halves: Halves[int]) -> list[Odd]:
