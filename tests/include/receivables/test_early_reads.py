@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tests.cashier import Cashier
     from tests.webhook_listener import Listener
 
-pytestmark = pytest.mark.intuit_changes
 
 DAG = "read_webhook_events"
 
@@ -90,6 +89,7 @@ def open_balances(bench: Workbench) -> list[Decimal]:
     return [row[0] for row in rows]
 
 
+@pytest.mark.intuit_changes
 def test_a_payment_is_read_by_one_call_with_the_balance_that_it_changes(
     bench: Workbench, company: Company, books: Bookkeeper, listener: Listener
 ):
@@ -110,6 +110,7 @@ def test_a_payment_is_read_by_one_call_with_the_balance_that_it_changes(
     assert due(bench) == []
 
 
+@pytest.mark.intuit_changes
 def test_invoices_alone_are_read_by_id_and_the_cursor_stays(
     bench: Workbench, company: Company, books: Bookkeeper, listener: Listener
 ):
@@ -375,6 +376,7 @@ def settle_by_credit(books: Bookkeeper, customer: str, invoice: str) -> tuple[st
     return "credit_memo", memo
 
 
+@pytest.mark.intuit_changes
 @pytest.mark.parametrize("falling_seconds", [0, 3600])
 @pytest.mark.parametrize("settle", [apply, settle_by_credit])
 def test_the_event_of_a_payment_alone_brings_the_invoices_that_it_settles(
@@ -398,6 +400,7 @@ def test_the_event_of_a_payment_alone_brings_the_invoices_that_it_settles(
     assert unread(bench) == []
 
 
+@pytest.mark.intuit_changes
 @pytest.mark.parametrize("undo", [Bookkeeper.void, Bookkeeper.delete])
 def test_the_event_of_an_undone_payment_alone_opens_its_invoices_again(
     bench: Workbench,
@@ -419,6 +422,7 @@ def test_the_event_of_an_undone_payment_alone_opens_its_invoices_again(
     assert unread(bench) == []
 
 
+@pytest.mark.intuit_changes
 @pytest.mark.parametrize("form", ["cloudevents", "legacy"])
 @pytest.mark.parametrize("merge_versions", [True, False])
 def test_a_merge_brings_both_customers_and_what_they_have(
@@ -482,6 +486,7 @@ def test_merges_that_were_told_alike_are_told_apart(bench: Workbench, company: C
     assert merges(bench) == pairs
 
 
+@pytest.mark.intuit_changes
 def test_a_customer_that_went_brings_what_it_had(bench: Workbench, company: Company, books: Bookkeeper):
     loser, survivor = books.customer("Ada"), books.customer("Bea")
     books.invoice(loser, "10")
