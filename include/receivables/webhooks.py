@@ -7,18 +7,24 @@ import hmac
 import json
 import re
 from base64 import b64encode
+from codecs import BOM_UTF8
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.errors import ReceivablesError
 from include.quickbooks.entities import SYNCED
+from include.quickbooks.splitting import items, members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Intuit: up to 100 events and about 1 MB per delivery, and elsewhere: of any size.
 MAX_BYTES = 2 * 1024 * 1024
+
+# From a delivery of the old format down to the fields of an event.
+LEVELS = 6
 
 # As an event's type or name has them, in either format. What the sync does not read needs no early reading, nor do
 # journal entries: Peakflo's own come with the payments that they are linked to, others with the next sync at no cost.
@@ -110,10 +116,7 @@ def parse(body: bytes) -> Delivery:
 
     :raises RefusedDeliveryError: when it is in neither format.
     """
-    try:
-        content = _decode(body)
-    except (ValueError, RecursionError):
-        content = None
+    content = _decode(body.removeprefix(BOM_UTF8))
     if not isinstance(content, list) and not _is_cloud_event(content) and not _is_legacy(content):
         # What the parser says may repeat the body.
         raise RefusedDeliveryError(
@@ -125,15 +128,31 @@ def parse(body: bytes) -> Delivery:
     return Delivery([event for events in found for event in events or ()], found.count([]), found.count(None))
 
 
-def _decode(body: bytes) -> Any:
+def _decode(text: bytes, levels: int = LEVELS) -> Any:
     """
-    Read JSON as kindly as can be: no text and no number in one event costs the others.
+    Read JSON as kindly as can be: nothing in one event costs the others; what is no JSON is None.
+
+    :param levels: how deep to look for what can be read inside of what cannot.
+    """
+    with suppress(ValueError, RecursionError):
+        return _decode_whole(text)
+    with suppress(ValueError):
+        if levels and text.lstrip().startswith(b"["):
+            return [_decode(item, levels - 1) for item in items(text)]
+        if levels:
+            return {name.lower(): _decode(value, levels - 1) for name, value in members(text).items()}
+    return None
+
+
+def _decode_whole(text: bytes) -> Any:
+    """
+    Read JSON whatever its texts hold.
 
     Numbers stay as they are written, as Ids are texts; names of fields are in lower case, as Intuit spells them in
     several ways.
     """
     return json.loads(
-        body.decode("utf-8-sig", "replace"),
+        text.decode(errors="replace"),
         object_pairs_hook=lambda pairs: {name.lower(): value for name, value in pairs},
         parse_int=str,
         parse_float=str,

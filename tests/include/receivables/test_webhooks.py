@@ -332,6 +332,27 @@ def test_an_odd_notification_costs_the_others_nothing(notification: Any):
     assert (len(delivery.events), delivery.odd) == (1, 1)
 
 
+UNREADABLE = [b'{"id": "\\q"}', b"[" * 100_000 + b"]" * 100_000, b'{"id": 1 2}', b"nul"]
+
+
+@pytest.mark.parametrize("item", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_an_event_that_is_no_json_costs_the_others_nothing(item: bytes):
+    event, entity = json.dumps(cloud_event()).encode(), json.dumps(legacy_entity()).encode()
+
+    for body in (
+        b"[%s,%s]" % (item, event),
+        legacy(legacy_entity()).replace(entity, b"%s,%s" % (item, entity)),
+    ):
+        delivery = parse(body)
+        assert (len(delivery.events), delivery.odd) == (1, 1)
+
+
+def test_an_event_of_which_a_part_is_no_json_is_taken_all_the_same():
+    [event] = parse(b"[%s]" % json.dumps(cloud_event()).encode().replace(b"{}", UNREADABLE[1])).events
+
+    assert event.qbo_id == "1234"
+
+
 def test_a_single_event_is_a_delivery():
     assert parse(json.dumps(cloud_event()).encode()) == parse_cloud(cloud_event())
 
