@@ -1,6 +1,7 @@
 -- Find the customers of whom a record may be of another moment than what was told of all changes: it is not as that
 -- says, and not from before it either. The time of an answer proves nothing of how late its content is, it is when
 -- QuickBooks began it. Where several answers tell, what changed since the first was begun may be in some of them only.
+-- A document's money never changes without its LastUpdatedTime; of a customer's balances nobody has said so.
 with moment as (
     select
         %(changes_since)s::timestamptz as since,
@@ -57,7 +58,8 @@ where
         <> all(moment.told)
         and (
             staged.qbo_updated_at >= moment.since
-            or staged.read_at > moment.read_at
-            or staged.run_id = %(run_id)s
+            or (
+                staged.entity = 'customer' and (staged.read_at > moment.read_at or staged.run_id = %(run_id)s)
+            )
         )
     );
