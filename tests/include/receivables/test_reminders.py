@@ -393,7 +393,7 @@ def test_a_balance_that_moved_while_its_documents_were_read_is_unknown(
     line = {"Amount": "100", "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
     new = {"operation": "create", "Invoice": {"CustomerRef": {"value": creditor}, "Line": [line]}}
     # An answer's own time is when QuickBooks began it: that says nothing of how late its content is.
-    bench.sandbox.add_fault("slow", path="query", entity="Customer", seconds=3)
+    bench.sandbox.add_fault("slow", path="query", entity="Customer", seconds=5)
     if asked_first == "customer":
         bench.sandbox.add_fault("429", path="cdc", count=1)
     bench.sandbox.add_hook(acme.realm_id, "cdc", writes=[new])
@@ -412,11 +412,16 @@ def test_an_invoice_that_was_paid_while_the_balance_was_read_is_no_proof_of_othe
     bench.sync(acme)
     line = {"Amount": "100", "LinkedTxn": [{"TxnId": paid, "TxnType": "Invoice"}]}
     new = {"CustomerRef": {"value": ada}, "TotalAmt": "100", "Line": [line]}
-    bench.sandbox.add_fault("slow", path="query", entity="Invoice", seconds=3)
+    bench.sandbox.add_fault("slow", path="query", entity="Customer", seconds=2)
+    bench.sandbox.add_fault("slow", path="query", entity="Invoice", seconds=5)
     bench.sandbox.add_hook(acme.realm_id, "query:Customer", writes=[{"operation": "create", "Payment": new}])
 
     verdicts = ask(invoice, paid)
-    assert says(verdicts[invoice]) == ("unknown", ["unexplained_balance"])
+    # Nearly always before the payment; where the changes tell of it, its credit is known to cover the other invoice.
+    assert says(verdicts[invoice]) in (
+        ("unknown", ["unexplained_balance"]),
+        ("hold", ["covered_by_credit"]),
+    )
     assert says(verdicts[paid]) == ("hold", ["paid"])
     bench.sandbox.clear_faults()
     assert ask.about(invoice) == ("hold", ["covered_by_credit"])
