@@ -178,10 +178,14 @@ def read_facts(db: Connection, run: Run, reads: Reads, invoice_ids: Iterable[UUI
     invoices = _rows(db, "read_invoices", keys | {"invoice_ids": list(invoice_ids)})
     customers = _read_customers(db, keys, {row["customer_id"] for row in invoices})
     waiting = {stray.qbo_id for stray in customers.strays if stray.entity == "invoice"}
+    owing = {
+        debtor: customers.facts(*debtor)
+        for debtor in {(row["customer_id"], row["currency"]) for row in invoices}
+    }
     return {
         row["invoice_id"]: msgspec.convert(
             row
-            | customers.facts(row["customer_id"], row["currency"])
+            | owing[row["customer_id"], row["currency"]]
             | {"is_invoice_waiting": row["qbo_id"] in waiting},
             Facts,
         )

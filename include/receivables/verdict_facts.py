@@ -16,7 +16,7 @@ from include.receivables.cover import Family, Money, Payer
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What is known of an invoice after the merge: rows of ``reminders/read_invoices`` and ``reminders/read_customers``.
+    What is known of an invoice after the merge, see :func:`include.receivables.fact_reads.read_facts`.
 
     :param due_date_basis: whether "quickbooks" says when it is due, or its "terms" do; else it is the "issue_date".
     :param total_due: what the customer owes on all invoices in that currency; None if one could not be taken in.
