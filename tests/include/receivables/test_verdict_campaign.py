@@ -29,6 +29,7 @@ SEEDS = [int(seed) for seed in os.environ.get("VERDICT_CAMPAIGN_SEEDS", "1,2").s
 BOOKS = {"customers": 120, "invoices": 900, "payments": 350}
 # A campaign's books are larger, so that each reading brings more to judge.
 LARGE_BOOKS = {"customers": 600, "invoices": 6000, "payments": 2500}
+IS_LARGE = INVOICES > 100_000
 EVENTS = 60
 # What settles invoices otherwise than by payments and credit memos is as common as those.
 WEIGHTS = {"journal": 12, "deposit": 10, "check": 10, "merge": 4, "new_sub_customer": 8, "pay_journal": 4}
@@ -36,7 +37,7 @@ WEIGHTS = {"journal": 12, "deposit": 10, "check": 10, "merge": 4, "new_sub_custo
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_that_is_settled_in_any_way_is_reminded_of(bench: Workbench, seed: int):
-    company = bench.imported(BOOKS if INVOICES <= 100_000 else LARGE_BOOKS)
+    company = bench.imported(LARGE_BOOKS if IS_LARGE else BOOKS)
     chance = random.Random(seed)
     judged: Counter[str] = Counter()
     while judged["send"] + judged["hold"] < INVOICES / len(SEEDS):
@@ -46,8 +47,8 @@ def test_nothing_that_is_settled_in_any_way_is_reminded_of(bench: Workbench, see
         judged += judge_all(bench, company)
         bench.sandbox.advance_clock(chance.choice((0, 1, 90, 1500)))
 
-    # Only what changed in the very second of the answers, and only where those are several.
-    assert judged["unknown"] <= INVOICES / len(SEEDS) / 20
+    # Of large books the changes come in several answers: what changed in the second of the first is in doubt.
+    assert judged["unknown"] <= (INVOICES / len(SEEDS) / 20 if IS_LARGE else 0)
     assert judged["covered_by_other"]
     replayed = replay(bench.db)
     assert (replayed.differences, set(replayed.counts)) == ([], {"same"})
