@@ -160,7 +160,7 @@ class _Exchange:
             return self._refused(fault)
         if result.is_read is not None:
             company.calls.succeeded(is_read=result.is_read)
-        return self._rendered(api.whole(result.members, self._began_at), 200)
+        return self._rendered(api.text_of(result, self._began_at), 200)
 
     def _refused(self, fault: faults.Fault) -> Response:
         return self._rendered(api.whole(api.fault_members(fault), self._began_at), fault.status)

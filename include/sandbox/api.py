@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from include.sandbox import batch, changes, faults, query, tax_service, writes
+from include.sandbox import batch, changes, faults, query, reports, tax_service, writes
 from include.sandbox.clock import answer_time
 from include.sandbox.entities import by_path
 from include.sandbox.json_text import decode, encode
@@ -37,8 +37,9 @@ class Result(NamedTuple):
     """
     What a call answers.
 
-    :param kind: what it was, for the counts: cdc, query:Invoice, read:Invoice, write:Payment, batch.
-    :param members: the JSON members of the answer, without the time.
+    :param kind: what it was, for the counts: cdc, query:Invoice, read:Invoice, write:Payment, batch,
+        report:AgedReceivables.
+    :param members: the JSON members of the answer, without the time; of a report the whole answer.
     :param is_read: whether it is metered as a read; a batch counts its items itself.
     """
 
@@ -54,6 +55,8 @@ def kind_of(request: Request) -> str:
         return f"query:{entity_of(request)}"
     if segment in ("cdc", "batch"):
         return segment
+    if segment == "reports":
+        return f"report:{entity_of(request)}"
     try:
         name = by_path(segment).name
     except faults.Fault:
@@ -62,13 +65,16 @@ def kind_of(request: Request) -> str:
 
 
 def entity_of(request: Request) -> str:
-    """Return the entity that a call is about, as far as it can be told before it is carried out."""
-    segment = request.path.split("/")[0].lower()
+    """Return the entity or report that a call is about, as far as it can be told before it is carried out."""
+    segment, _, rest = request.path.partition("/")
+    segment = segment.lower()
     if segment == "query":
         words = statement_of(request).split()
         lowered = [word.lower() for word in words]
         place = lowered.index("from") + 1 if "from" in lowered else len(words)
         return words[place] if place < len(words) else ""
+    if segment == "reports":
+        return rest
     try:
         return by_path(segment).name
     except faults.Fault:
@@ -104,6 +110,8 @@ def answer(company: Company, request: Request) -> Result:
         return Result(kind, b'"BatchItemResponse":' + items, is_read=None)
     if segment == "taxservice":
         return Result(kind, tax_service.create(company.books, _json(request.body)), is_read=False)
+    if segment == "reports" and request.method == "GET":
+        return Result(kind, reports.run(company.books, rest, request.options), is_read=True)
     if request.method == "GET":
         return _read(company, segment, rest)
     return _write(company, segment, request)
@@ -139,6 +147,12 @@ def _json(body: bytes) -> Any:
         return decode(body)
     except msgspec.DecodeError:
         raise faults.invalid_property() from None
+
+
+def text_of(result: Result, began_at: float) -> bytes:
+    """Return the JSON text of what a call answers; a report has its time in its header."""
+    is_report = result.kind.startswith("report:")
+    return result.members if is_report else whole(result.members, began_at)
 
 
 def whole(members: bytes, began_at: float) -> bytes:

@@ -228,6 +228,7 @@ class SandboxControl:
         """
         Answer a record otherwise than it is, wherever it is answered; the books stay as they are.
 
+        :param entity: or the name of a report.
         :param record_id: empty for every record of the entity.
         :param put: values by the path of a property, such as ``MetaData.LastUpdatedTime`` or
             ``Line.0.LinkedTxn``; bytes stand in the answer verbatim, half a surrogate pair may be in a text.

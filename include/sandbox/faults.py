@@ -219,6 +219,16 @@ def unsupported(operation: str) -> Fault:
     return Fault("500", "Unsupported Operation", f"Operation {operation} is not supported.", element="")
 
 
+def permission_denied(element: str) -> Fault:
+    """5020: there is no such feature, or report, for this company (recorded: oauth-jsclient #89)."""
+    return Fault(
+        "5020",
+        "Permission Denied Error",
+        "Permission Denied Error : You do not have the access rights to use this feature.",
+        element=element,
+    )
+
+
 def unparsable_query(detail: str) -> Fault:
     """4000: the text is no query."""
     return Fault("4000", "Error parsing query", f"QueryParserError: {detail}")

@@ -179,7 +179,7 @@ def _postings(books: Books, payment_id: str) -> list[Posting]:
             sales.receivable_of(books, form), form["CustomerRef"]["value"], -rest, -chart.to_home(rest, rate)
         ),
     ]
-    entry += [_relief(books, target, value) for target, value in books.links.of_payment(payment_id).items()]
+    entry += [relief(books, target, value) for target, value in books.links.of_payment(payment_id).items()]
     gap = sum((posting.home for posting in entry), ZERO)
     if gap:
         exchange = chart.by_sub_type(books, "ExchangeGainOrLoss")
@@ -187,7 +187,8 @@ def _postings(books: Books, payment_id: str) -> list[Posting]:
     return entry
 
 
-def _relief(books: Books, target: Target, value: Decimal) -> Posting:
+def relief(books: Books, target: Target, value: Decimal) -> Posting:
+    """Return the posting by which a payment relieves what it is applied to, at the rate of that."""
     form = books.get(target.entity, target.id).fields()
     sign = -1 if payment_lines.is_charge(books, target) else 1
     home = chart.to_home(value, sales.rate_of(form))

@@ -21,6 +21,7 @@ class Oddity(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """
     How a record is answered; the books, their filters and their counts stay as they are.
 
+    :param entity: the record's entity, or the name of a report.
     :param id: the record's Id; empty for every record of the entity.
     :param raw: the whole record in verbatim, whether JSON or not.
     :param put: JSON text, verbatim, by the path of a property such as ``Line.0.LinkedTxn``.

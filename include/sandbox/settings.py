@@ -44,6 +44,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     :param merge_versions: whether transactions that a merge of customers moves get new versions.
     :param falling_times: how many seconds before the last version's LastUpdatedTime that of a new one lies.
     :param quota: once the month's is used up, every read is refused as too many, and writes go on.
+    :param report_cells: how many cells a report has; its last row says if there would be more.
+    :param report_rows: after how many lines a report ends, of which nothing in it tells.
+    :param report_days_off: how many days after the day asked for the day is that a report is of.
+    :param report_basis: which basis a report has whatever is asked for.
+    :param report_columns: in which order the columns are.
+    :param report_row_types: which rows without others below them have a type.
+    :param report_zeros: how zero is spelt; usually it depends on the cell.
+    :param report_labels: whether the grand total is in capitals.
+    :param report_order: whether rows are in order of names and dates.
     """
 
     throttle: Literal["on", "off"] = "on"
@@ -74,6 +83,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     merge_versions: bool = True
     falling_times: int = 0
     quota: Literal["left", "used_up"] = "left"
+    report_cells: int = 400_000
+    report_rows: int | None = None
+    report_days_off: int = 0
+    report_basis: Literal["asked", "Accrual", "Cash"] = "asked"
+    report_columns: Literal["usual", "reversed"] = "usual"
+    report_row_types: Literal["nested", "all", "none"] = "nested"
+    report_zeros: Literal["usual", "blank", "0.00", ".00"] = "usual"
+    report_labels: Literal["capitals", "title"] = "capitals"
+    report_order: Literal["name", "id"] = "name"
 
 
 # What Intuit has announced, or answers to some companies and not to others; all of it at once.
@@ -86,6 +104,9 @@ PROFILES: dict[str, dict[str, Any]] = {
         "countries": "alpha_3",
         "merge_versions": False,
         "batches_a_minute": 120,
+        "report_zeros": "blank",
+        "report_labels": "title",
+        "report_order": "id",
     }
 }
 

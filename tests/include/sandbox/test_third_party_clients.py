@@ -265,6 +265,15 @@ def test_batches_create_update_and_delete(qb: QuickBooks, customer: Customer) ->
     assert Invoice.count(f"CustomerRef = '{customer.Id}'", qb=qb) == 0
 
 
+def test_reports_are_fetched_with_parameters(qb: QuickBooks) -> None:
+    aged = qb.get_report("AgedReceivables", {"report_date": "2026-01-31", "aging_method": "Report_Date"})
+    assert aged["Header"]["Option"][0] == {"Name": "report_date", "Value": "2026-01-31"}
+    balances = qb.get_report("CustomerBalance")
+    assert balances["Rows"]["Row"][-1]["group"] == "GrandTotal"
+    with pytest.raises(exceptions.QuickbooksException, match="Permission Denied"):
+        qb.get_report("ARAgingDetail", {"start_date": "2026-01-01"})
+
+
 def test_an_expired_token_is_refused_and_refreshed(
     sandbox: SandboxControl, qb: QuickBooks, auth: AuthClient, company: Any
 ) -> None:
