@@ -120,12 +120,17 @@ class _Exchange:
         company = self._sandbox.companies.get(self._realm_id)
         if company is None:
             return self._denied(AccessDeniedError("", is_wrong_company=True))
-        is_batch = self._request.path == "batch"
-        if self._settings.throttle == "on" and not company.throttle.admits(
-            is_batch=is_batch, batches=self._settings.batches_a_minute
-        ):
+        if self._settings.throttle == "on" and not self._admitted(company):
             return self._throttled(self._settings.throttle_retry_after)
-        return self._carried_out(company, is_batch=is_batch)
+        return self._carried_out(company, is_batch=self._request.path == "batch")
+
+    def _admitted(self, company: Company) -> bool:
+        segment = self._request.path.split("/")[0]
+        if segment == "batch":
+            return company.throttle.admits(segment, self._settings.batches_a_minute)
+        if segment == "reports":
+            return company.throttle.admits(segment, self._settings.reports_a_minute)
+        return company.throttle.admits()
 
     def _bearer(self) -> str:
         scheme, _, token = self._http.headers.get("authorization", "").partition(" ")

@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     :param access_token_seconds: how long an access token lives.
     :param refresh_token_seconds: how long an unused refresh token lives.
     :param batches_a_minute: how many batches pass in a minute: 40, or 120 since October 2025.
+    :param reports_a_minute: how many reports pass in a minute.
     :param batch_limit: how many items a batch may have.
     :param over_application: what a payment line above the open balance does: it is refused, or capped.
     :param delete_linked: whether a transaction with payments may be deleted, which unlinks them.
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     access_token_seconds: int = 3600
     refresh_token_seconds: int = 8_726_400
     batches_a_minute: int = 40
+    reports_a_minute: int = 200
     batch_limit: int = 30
     over_application: Literal["refuse", "cap"] = "refuse"
     delete_linked: Literal["unlink", "refuse"] = "unlink"

@@ -1,13 +1,14 @@
 """
 The request limits of one company.
 
-Intuit: 500 requests a minute and 10 a second, and 40 batches a minute (120 for all apps together).
+Intuit: 500 requests a minute and 10 a second, and 40 batches a minute (120 for all apps together); until
+2017 and perhaps later 200 reports a minute.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,26 +26,24 @@ class Throttle:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._times: dict[str, deque[float]] = {"request": deque(), "batch": deque()}
+        self._times: dict[str, deque[float]] = defaultdict(deque)
 
-    def admits(self, *, is_batch: bool, batches: int = 40) -> bool:
+    def admits(self, kind: str = "request", a_minute: int = 500) -> bool:
         """
         Tell whether a request may pass now, and count it if so.
 
-        :param batches: how many of them may in a minute.
+        :param kind: what it is if it has a limit of its own.
+        :param a_minute: how many of that kind may pass in a minute.
         """
         now = self._monotonic()
-        kinds = ("request", "batch") if is_batch else ("request",)
-        for kind in kinds:
-            self._forget(self._times[kind], now)
-        if any(
-            self._count(kind, now - seconds) >= limit
-            for kind, limit, seconds in (*_LIMITS, ("batch", batches, 60.0))
-            if kind in kinds
-        ):
+        limits = (*_LIMITS, (kind, a_minute, 60.0))
+        kinds = {each for each, _, _ in limits}
+        for each in kinds:
+            self._forget(self._times[each], now)
+        if any(self._count(each, now - seconds) >= limit for each, limit, seconds in limits):
             return False
-        for kind in kinds:
-            self._times[kind].append(now)
+        for each in kinds:
+            self._times[each].append(now)
         return True
 
     @staticmethod

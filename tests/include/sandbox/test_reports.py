@@ -227,7 +227,8 @@ def test_a_wrong_report_or_parameter_is_refused(
         run(books, name, **options)
 
 
-def test_reports_are_metered_and_can_be_answered_oddly(api: Api) -> None:
+def test_reports_are_metered_and_limited_and_can_be_answered_oddly(api: Api) -> None:
+    customer = api.write("Customer", {"DisplayName": "Ada"})["Id"]
     api.control.reset_calls(api.realm_id)
     path = "reports/CustomerBalance"
     assert set(api.ok(api.call("GET", path, params={"minorversion": "75"}))) == {"Header", "Columns", "Rows"}
@@ -240,6 +241,9 @@ def test_reports_are_metered_and_can_be_answered_oddly(api: Api) -> None:
     odd = api.ok(api.call("GET", path))
     assert ([each["Name"] for each in odd["Header"]["Option"]], odd["Rows"]) == (["NoReportData"], None)
     assert api.ok(api.call("GET", path))["Rows"] == {}
+    api.control.change_settings(api.realm_id, throttle="on", reports_a_minute=0)
+    assert api.call("GET", path).status_code == 429
+    assert api.read("Customer", customer)["DisplayName"] == "Ada"
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ def now() -> Time:
     return Time()
 
 
-def admitted(limits: Throttle, count: int, *, is_batch: bool = False) -> int:
-    return sum(limits.admits(is_batch=is_batch) for _ in range(count))
+def admitted(limits: Throttle, count: int, kind: str = "request", a_minute: int = 500) -> int:
+    return sum(limits.admits(kind, a_minute) for _ in range(count))
 
 
 def test_ten_a_second(now: Time) -> None:
@@ -41,13 +41,14 @@ def test_five_hundred_a_minute(now: Time) -> None:
     assert admitted(limits, 10) == 10
 
 
-def test_forty_batches_a_minute(now: Time) -> None:
+@pytest.mark.parametrize(("kind", "a_minute"), [("batch", 40), ("reports", 200)])
+def test_batches_and_reports_have_a_limit_of_their_own(now: Time, kind: str, a_minute: int) -> None:
     limits = Throttle(now)
     passed = 0
-    for _ in range(6):
-        passed += admitted(limits, 10, is_batch=True)
+    for _ in range(25):
+        passed += admitted(limits, 10, kind, a_minute)
         now.value += 1.01
-    assert passed == 40
+    assert passed == a_minute
     assert admitted(limits, 5) == 5
 
 
@@ -55,6 +56,6 @@ def test_more_batches_a_minute_where_intuit_says_so(now: Time) -> None:
     limits = Throttle(now)
     passed = 0
     for _ in range(14):
-        passed += sum(limits.admits(is_batch=True, batches=120) for _ in range(10))
+        passed += admitted(limits, 10, "batch", 120)
         now.value += 1.01
     assert passed == 120
