@@ -127,6 +127,15 @@ class Books:
         """The settings in force for this company."""
         return self._settings_book.of(self.realm_id)
 
+    @property
+    def contents(self) -> tuple[Any, ...]:
+        """All that is in the books."""
+        return self.tables, self.sequences, self.ledger, self.links, self.index
+
+    @contents.setter
+    def contents(self, contents: tuple[Any, ...]) -> None:
+        self.tables, self.sequences, self.ledger, self.links, self.index = contents
+
     def begin(self, at: float | None = None, include: frozenset[str] = frozenset()) -> None:
         """
         Start a change: every record that it touches gets the same LastUpdatedTime.

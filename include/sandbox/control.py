@@ -123,6 +123,14 @@ class SandboxControl:
         """Merge one customer into another, as users do on the web."""
         self._call("POST", f"companies/{realm_id}/merges", {"loser": loser, "survivor": survivor})
 
+    def keep(self, realm_id: str) -> None:
+        """Remember the books of a company and its tokens as they are now."""
+        self._call("POST", f"companies/{realm_id}/keep")
+
+    def put_back(self, realm_id: str) -> None:
+        """Put a company back as it was kept; only a sandbox in memory can."""
+        self._call("POST", f"companies/{realm_id}/put-back")
+
     def truth(self, realm_id: str, *, records: bool = False) -> Json:
         """Tell what a company's books hold; with all records if asked."""
         found: Json = self._call("GET", f"companies/{realm_id}/truth{'?records=1' if records else ''}")

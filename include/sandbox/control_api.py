@@ -106,6 +106,8 @@ class ControlApi:
             Route(f"{realm}/tokens", self.tokens, methods=["POST"]),
             Route(f"{realm}/events", self.events, methods=["POST"]),
             Route(f"{realm}/merges", self.merges, methods=["POST"]),
+            Route(f"{realm}/keep", self.keep, methods=["POST"]),
+            Route(f"{realm}/put-back", self.put_back, methods=["POST"]),
             Route(f"{realm}/truth", self.truth),
             Route(f"{realm}/calls", self.calls, methods=["GET", "DELETE"]),
             Route(f"{realm}/expire", self.expire, methods=["POST"]),
@@ -205,6 +207,22 @@ class ControlApi:
         with_records = request.query_params.get("records") == "1"
         found = truth.json_of(self._company(request).books, with_records=with_records)
         return Response(found, media_type="application/json")
+
+    @_answers
+    async def keep(self, request: Request) -> Response:
+        """Remember a company as it is."""
+        self._sandbox.keep(self._company(request))
+        return JSONResponse({})
+
+    @_answers
+    async def put_back(self, request: Request) -> Response:
+        """Put a company back as it was kept; a file would keep both states."""
+        company = self._company(request)
+        if self._sandbox.storage.is_on or not self._sandbox.is_kept(company):
+            error = f"Company {company.realm_id} was not kept, or the sandbox writes to a file: nothing is put back."
+            return JSONResponse({"error": error}, 409)
+        self._sandbox.put_back(company)
+        return JSONResponse({})
 
     @_answers
     async def calls(self, request: Request) -> Response:

@@ -170,6 +170,16 @@ class OAuth:
             raise OAuthError("invalid_request", "Invalid token")
         self._revoke_grant(token.grant)
 
+    def tokens_of(self, realm_id: str) -> dict[str, Token]:
+        """Return all tokens of a company."""
+        return {value: token for value, token in self.tokens.items() if token.realm_id == realm_id}
+
+    def replace_tokens(self, realm_id: str, tokens: dict[str, Token]) -> None:
+        """Let a company have these tokens and no others."""
+        for value in self.tokens_of(realm_id):
+            del self.tokens[value]
+        self.tokens |= tokens
+
     def is_connected(self, realm_id: str) -> bool:
         """Tell whether the app is connected to a company."""
         return any(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from include.sandbox import starter_books
@@ -56,6 +57,7 @@ class Sandbox:
         self.webhooks = WebhookSender(self.clock, seed, webhooks or WebhookSettings())
         self.storage = Storage(data)
         self.companies: dict[str, Company] = {}
+        self._kept: dict[str, Any] = {}
         self._random = random.Random(seed)  # noqa: S311  (repeatable, not secret)
         with collector_paused():
             self._load()
@@ -103,6 +105,23 @@ class Sandbox:
         starter_books.fill(company.books, name, country, age_days)
         self.companies[realm_id] = company
         return company
+
+    def keep(self, company: Company) -> None:
+        """Remember the books and the tokens of a company as they are, to put them back as often as wanted."""
+        realm_id = company.realm_id
+        self._kept[realm_id] = deepcopy((company.books.contents, self.oauth.tokens_of(realm_id)))
+
+    def is_kept(self, company: Company) -> bool:
+        """Tell whether a company can be put back."""
+        return company.realm_id in self._kept
+
+    def put_back(self, company: Company) -> None:
+        """Put a company back as it was kept, connected as it was; what was asked of it since is forgotten."""
+        books = company.books
+        again = self._books(books.realm_id, books.home_currency, multicurrency=books.multicurrency)
+        again.contents, tokens = deepcopy(self._kept[books.realm_id])
+        self.companies[books.realm_id] = Company(company.name, again)
+        self.oauth.replace_tokens(books.realm_id, tokens)
 
     def save(self, company: Company) -> None:
         """Keep what has changed in a company, and tell the app of it if it is connected."""

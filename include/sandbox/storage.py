@@ -58,6 +58,11 @@ class Storage:
             self._db.execute("pragma synchronous = normal")
             self._db.executescript(_SCHEMA)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is kept in a file."""
+        return self._db is not None
+
     def close(self) -> None:
         """Close the file."""
         if self._db is not None:

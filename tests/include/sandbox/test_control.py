@@ -115,3 +115,24 @@ def test_hooks_are_listed_and_dropped(sandbox: SandboxControl) -> None:
     assert [waiting["id"] for waiting in sandbox.hooks()] == [hook]
     sandbox.clear_hooks()
     assert sandbox.hooks() == []
+
+
+def test_a_company_is_put_back_as_it_was_kept_as_often_as_wanted(api: Any) -> None:
+    api.control.keep(api.realm_id)
+    before = api.control.truth(api.realm_id, records=True)
+    for seed in (1, 2):
+        api.control.events(api.realm_id, 20, seed=seed)
+        api.control.revoke(api.realm_id)
+        assert api.control.truth(api.realm_id, records=True) != before
+
+        api.control.put_back(api.realm_id)
+
+        assert api.control.truth(api.realm_id, records=True) == before
+        assert api.call("GET", "preferences").status_code == 200
+
+
+def test_a_company_that_was_not_kept_is_not_put_back(sandbox: SandboxControl) -> None:
+    realm_id = sandbox.create_company("Ada", books="empty")["realm_id"]
+    with pytest.raises(ControlError, match="was not kept") as refused:
+        sandbox.put_back(realm_id)
+    assert refused.value.status == 409

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from include.sandbox.control import SandboxControl
+from include.sandbox.control import ControlError, SandboxControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +60,14 @@ def test_it_says_where_it_is_and_ends_cleanly(tmp_path: Path) -> None:
     assert output == f"The QuickBooks sandbox is at {control.base_url}\n"
     assert errors == ""
     assert process.returncode == 0
+
+
+def test_books_in_a_file_are_not_put_back(tmp_path: Path) -> None:
+    with running(tmp_path, "--data", str(tmp_path / "books.sqlite")) as (_process, control):
+        realm_id = control.create_company("Ada", books="empty")["realm_id"]
+        control.keep(realm_id)
+        with pytest.raises(ControlError, match="writes to a file"):
+            control.put_back(realm_id)
 
 
 def test_a_taken_port_gets_one_sentence(tmp_path: Path) -> None:
