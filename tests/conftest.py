@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from psycopg import sql
+from tenacity import wait_none
 from xdist.scheduler import LoadScopeScheduling
 
 from include.migrate import migrate
+from include.quickbooks import client
 from include.quickbooks.oauth import OAuthApp
 from include.receivables.access import Access
 from include.receivables.tokens import TokenCipher
 from tests import airflow_settings  # before anything imports Airflow
+from tests.kept_companies import KeptCompanies
 from tests.sandbox_process import running_sandbox
 from tests.workbench import Workbench
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.fixtures_local", "tests.fixtures_web"]
 
 TEMPLATE = "receivables_template"
+# Files are copied faster than written to the log where nothing waits for the disk.
+COPY = sql.SQL("create database {} template {} strategy file_copy")
 
 
 class ModulesTogether(LoadScopeScheduling):
@@ -55,6 +60,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ModulesToget
     return ModulesTogether(config, log)
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask QuickBooks again at once where a read failed: how long that waits has a test of its own."""
+    monkeypatch.setattr(client, "PAUSES", wait_none())
+
+
 @pytest.fixture(scope="session")
 def template(embedded_postgres: EmbeddedPostgres) -> EmbeddedPostgres:
     """A server with a migrated, empty database that tests are given copies of."""
@@ -70,9 +81,7 @@ def db_url(template: EmbeddedPostgres, database_name: str) -> Iterator[str]:
     """The URL of a migrated, empty database of the test's own."""
     name = database_name
     with psycopg.connect(template.url("postgres"), autocommit=True) as server:
-        server.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
-        )
+        server.execute(COPY.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
         yield template.url(name)
         server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
@@ -123,7 +132,15 @@ def access(sandbox: SandboxControl, db_url: str) -> Access:
     )
 
 
+@pytest.fixture(scope="session")
+def kept_companies() -> KeptCompanies:
+    """What the tests of this session have imported."""
+    return KeptCompanies()
+
+
 @pytest.fixture
-def bench(access: Access, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
+def bench(
+    access: Access, sandbox: SandboxControl, db: psycopg.Connection, kept_companies: KeptCompanies
+) -> Workbench:
     """Companies that can be connected, synced and compared with the truth."""
-    return Workbench(access, sandbox, db)
+    return Workbench(access, sandbox, db, kept_companies)

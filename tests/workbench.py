@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from include.receivables import companies, jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import psycopg
 
     from include.receivables.access import Access
     from include.receivables.companies import Company
     from include.sandbox.control import SandboxControl
+    from tests.kept_companies import KeptCompanies
 
 # Requests a second and company, for tests that are not about QuickBooks' limits.
 UNLIMITED = 500
+COMPANIES = "select from sync.connection limit 1"
 
 
 @dataclass
 class Workbench:
-    """A database, a sandbox, and what is done with them."""
+    """
+    A database, a sandbox, and what is done with them.
+
+    :param kept: companies that were imported before.
+    """
 
     access: Access
     sandbox: SandboxControl
     db: psycopg.Connection
+    kept: KeptCompanies | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def connect(self, books: Any = "empty", *, company_id: str | None = None, **options: Any) -> Company:
@@ -59,6 +67,31 @@ class Workbench:
 
     def imported(self, books: Any = "demo", **options: Any) -> Company:
         """Create, connect and import a company."""
-        company = self.connect(books, **options)
-        self.import_all(company)
+
+        def make() -> Company:
+            company = self.connect(books, **options)
+            self.import_all(company)
+            return company
+
+        return self.made_or_kept(f"imported {json.dumps([books, options])}", make)
+
+    def made_or_kept(self, how: str, make: Callable[[], Company]) -> Company:
+        """
+        Make a company, or put one back that was made alike for the beginning of another test.
+
+        :param how: what tells companies apart that are made differently.
+        """
+        if self.kept is None or self._is_begun():
+            return make()
+        how += json.dumps(self.sandbox.settings(), sort_keys=True)
+        kept = self.kept.find(how)
+        if kept is not None:
+            self._numbers = itertools.count(3)  # those before would have been taken
+            return kept.put_back(self.db, self.sandbox)
+        company = make()
+        self.kept.keep(how, company, self.db, self.sandbox)
         return company
+
+    def _is_begun(self) -> bool:
+        """Tell whether something in the database or the sandbox is not as every test finds it."""
+        return bool(self.sandbox.faults() or self.db.execute(COMPANIES).fetchone())

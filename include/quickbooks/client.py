@@ -64,6 +64,8 @@ MINOR_VERSION = "75"
 # Intuit has counted ten requests at once and ten a second; four keep clear of either.
 CONCURRENT = 4
 ATTEMPTS = 3
+# Between the attempts of a read.
+PAUSES = wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.3)
 # What QuickBooks says of a record that it fails at is the same however often it is asked.
 LASTING = "4002"
 
@@ -301,7 +303,7 @@ class QuickBooksClient:
         retrying = Retrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(attempts) | stop_before_delay(self._timeout[1]),
-            wait=wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.3),
+            wait=PAUSES,
             before_sleep=self._tell,
             reraise=True,
         )

@@ -5,13 +5,15 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 
 from include import errors
-from include.quickbooks.client import QuickBooksClient
+from include.quickbooks import client as quickbooks_client
+from include.quickbooks.client import PAUSES, QuickBooksClient
 from include.quickbooks.entities import (
     CREDIT_MEMO,
     CUSTOMER,
@@ -232,7 +234,16 @@ def test_a_read_is_not_asked_again_once_its_time_is_up(server, tokens):
     assert len(server.received) == 1
 
 
-def test_a_read_does_not_wait_past_its_time_to_be_asked_again(server, tokens):
+def test_pauses_between_the_attempts_of_a_read_grow_and_end_at_seconds():
+    pauses = [PAUSES(SimpleNamespace(attempt_number=attempt)) for attempt in range(1, 10)]
+
+    assert 0.2 <= pauses[0] <= 0.5
+    assert 0.4 <= pauses[1] <= 0.7
+    assert max(pauses) <= 5.3
+
+
+def test_a_read_does_not_wait_past_its_time_to_be_asked_again(server, tokens, monkeypatch):
+    monkeypatch.setattr(quickbooks_client, "PAUSES", PAUSES)
     server.answer(Answer(500), INVOICES)
 
     # Shorter than the wait before the second try is at least.
