@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from psycopg import sql
 from tenacity import wait_none
 from xdist.scheduler import LoadScopeScheduling
 
-from include.migrate import migrate
 from include.quickbooks import client
 from include.quickbooks.oauth import OAuthApp
 from include.receivables.access import Access
 from include.receivables.tokens import TokenCipher
 from tests import airflow_settings  # before anything imports Airflow
+from tests.databases import Databases
 from tests.kept_companies import KeptCompanies
 from tests.sandbox_process import running_sandbox
 from tests.workbench import Workbench
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from include.sandbox.control import SandboxControl
 
 pytest_plugins = ["tests.fixtures_local", "tests.fixtures_web"]
-
-TEMPLATE = "receivables_template"
-# Files are copied faster than written to the log where nothing waits for the disk.
-COPY = sql.SQL("create database {} template {} strategy file_copy")
 
 
 class ModulesTogether(LoadScopeScheduling):
@@ -67,23 +62,16 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def template(embedded_postgres: EmbeddedPostgres) -> EmbeddedPostgres:
-    """A server with a migrated, empty database that tests are given copies of."""
-    with psycopg.connect(embedded_postgres.url("postgres"), autocommit=True) as db:
-        db.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-    with psycopg.connect(embedded_postgres.url(TEMPLATE), autocommit=True) as db:
-        migrate(db)
-    return embedded_postgres
+def databases(embedded_postgres: EmbeddedPostgres) -> Databases:
+    """Migrated databases."""
+    return Databases(embedded_postgres)
 
 
 @pytest.fixture
-def db_url(template: EmbeddedPostgres, database_name: str) -> Iterator[str]:
+def db_url(databases: Databases, database_name: str) -> Iterator[str]:
     """The URL of a migrated, empty database of the test's own."""
-    name = database_name
-    with psycopg.connect(template.url("postgres"), autocommit=True) as server:
-        server.execute(COPY.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
-        yield template.url(name)
-        server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with databases.use(database_name) as url:
+        yield url
 
 
 @pytest.fixture

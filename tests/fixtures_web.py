@@ -147,10 +147,12 @@ def database_name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def web_server(
-    template: EmbeddedPostgres, sandbox_process: SandboxControl, tmp_path_factory: pytest.TempPathFactory
+    embedded_postgres: EmbeddedPostgres,
+    sandbox_process: SandboxControl,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Web]:
     """An Airflow API server with the plugin; one for the whole session."""
-    with running_web(template, sandbox_process, tmp_path_factory.mktemp("web")) as server:
+    with running_web(embedded_postgres, sandbox_process, tmp_path_factory.mktemp("web")) as server:
         yield server
 
 

@@ -94,4 +94,4 @@ class Workbench:
 
     def _is_begun(self) -> bool:
         """Tell whether something in the database or the sandbox is not as every test finds it."""
-        return bool(self.sandbox.faults() or self.db.execute(COMPANIES).fetchone())
+        return bool(self.sandbox.faults()) or self.db.execute(COMPANIES).fetchone() is not None

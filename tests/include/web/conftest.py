@@ -50,7 +50,7 @@ def add_company(db: psycopg.Connection) -> Callable[..., str]:
 
 
 @pytest.fixture
-def server(template: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
+def server(embedded_postgres: EmbeddedPostgres) -> Iterator[psycopg.Connection]:
     """A connection to the server of the databases, but to none of the tests'."""
-    with psycopg.connect(template.url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(embedded_postgres.url("postgres"), autocommit=True) as connection:
         yield connection

@@ -24,11 +24,15 @@ FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 @pytest.fixture(scope="module")
 def fab_server(
-    template: EmbeddedPostgres, sandbox_process: SandboxControl, tmp_path_factory: pytest.TempPathFactory
+    embedded_postgres: EmbeddedPostgres,
+    sandbox_process: SandboxControl,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Web]:
     folder = tmp_path_factory.mktemp("fab")
     settings = {"AIRFLOW__CORE__AUTH_MANAGER": FAB, "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64}
-    with running_web(template, sandbox_process, folder, BASE_PATH, is_fab=True, **settings) as server:
+    with running_web(
+        embedded_postgres, sandbox_process, folder, BASE_PATH, is_fab=True, **settings
+    ) as server:
         token = {"Authorization": f"Bearer {server.token('admin')}"}
         for name, role in ROLES.items():
             user = {
