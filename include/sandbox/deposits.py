@@ -10,15 +10,16 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox import bank_lines, chart, faults, validation
+from include.sandbox import account_lines, chart, faults, unlinking, validation
+from include.sandbox.account_lines import AccountLine
 from include.sandbox.balances import enter
-from include.sandbox.json_text import ZERO, amount, decimal_of
+from include.sandbox.json_text import amount, decimal_of
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books, Record
 
 _BANKS = ("Bank", "Other Current Asset")
-_DETAIL = "DepositLineDetail"
+_DETAIL = account_lines.DETAILS["Deposit"]
 
 
 def create(books: Books, body: dict[str, Any]) -> Record:
@@ -27,69 +28,66 @@ def create(books: Books, body: dict[str, Any]) -> Record:
 
     :raises faults.Fault: when it breaks a rule.
     """
-    validation.require(body, "DepositToAccountRef", "Line")
-    deposited = validation.date_of(body, "TxnDate", books.clock.today())
-    validation.check_open_period(books, deposited)
-    currency = str(body.get("CurrencyRef", {}).get("value", books.home_currency))
-    bank = bank_lines.bank_account(books, body["DepositToAccountRef"], _BANKS, currency)
-    lines = [_line(books, line, currency) for line in body["Line"]]
-    total = sum((line["Amount"] for line in lines), ZERO)
-    if total < ZERO:
-        raise faults.business("Transaction amount must be 0 or greater.")
-    form = {
-        **{name: value for name, value in body.items() if name != "ExchangeRate"},
-        "DepositToAccountRef": chart.account_ref(books, bank),
-        "TxnDate": deposited.isoformat(),
-        "CurrencyRef": chart.currency_ref(currency),
-        "TotalAmt": amount(total),
-        "Line": lines,
-        **chart.home_fields(books, chart.exchange_rate(books, body, currency)),
-    }
-    record = books.add("Deposit", form)
+    record = books.add("Deposit", _build(books, body, None))
     enter_again(books, record)
-    _show_in_payments(books, record, [{"TxnId": record.id, "TxnType": "Deposit"}])
+    _show_in_payments(books, record, is_there=True)
     return record
+
+
+def update(books: Books, record: Record, body: dict[str, Any]) -> Record:
+    """
+    Replace a deposit; payments that are applied to lines that shrank or went are unlinked.
+
+    :raises faults.Fault: when it breaks a rule.
+    """
+    # So that those that stay in it may be put into it again.
+    _show_in_payments(books, record, is_there=False)
+    replaced = unlinking.replace(books, record, _build(books, body, record), enter_again)
+    _show_in_payments(books, replaced, is_there=True)
+    return replaced
+
+
+def delete(books: Books, record: Record) -> None:
+    """
+    Delete a deposit; its payments lie in Undeposited Funds again, and those of its lines become unapplied.
+
+    :raises faults.Fault: when the period is closed.
+    """
+    validation.check_open_period(books, date.fromisoformat(record.fields()["TxnDate"]))
+    _show_in_payments(books, record, is_there=False)
+    unlinking.remove(books, record)
 
 
 def enter_again(books: Books, record: Record) -> None:
     """Enter a deposit into the ledger."""
     form = record.fields()
+    lines = [_of_payment(books, line) for line in form["Line"] if "LinkedTxn" in line]
+    lines += account_lines.lines_of("Deposit", form)
     rate = Decimal(form.get("ExchangeRate", 1))
-    lines = [_bank_line(books, line) for line in form["Line"]]
-    entry = bank_lines.postings(books, form["DepositToAccountRef"]["value"], rate, lines)
+    entry = account_lines.bank_postings(books, form["DepositToAccountRef"]["value"], rate, lines)
     enter(books, ("Deposit", record.id), entry)
 
 
-def _bank_line(books: Books, line: dict[str, Any]) -> bank_lines.BankLine:
-    value = Decimal(line["Amount"])
-    if "LinkedTxn" in line:
-        return bank_lines.BankLine(chart.by_sub_type(books, "UndepositedFunds"), "", value)
-    detail = line[_DETAIL]
-    return bank_lines.BankLine(
-        detail["AccountRef"]["value"], str(detail.get("Entity", {}).get("value", "")), value
-    )
+def _of_payment(books: Books, line: dict[str, Any]) -> AccountLine:
+    return AccountLine("", chart.by_sub_type(books, "UndepositedFunds"), "", -Decimal(line["Amount"]))
 
 
-def delete(books: Books, record: Record) -> None:
-    """
-    Delete a deposit; its payments lie in Undeposited Funds again.
-
-    :raises faults.Fault: when the period is closed.
-    """
-    validation.check_open_period(books, date.fromisoformat(record.fields()["TxnDate"]))
-    enter(books, ("Deposit", record.id), ())
-    _show_in_payments(books, record, [])
-    books.remove(record)
-
-
-def check_not_deposited(payment: Record) -> None:
-    """
-    Check that a payment may be changed.
-
-    :raises faults.Fault: 6540 when it sits in a deposit.
-    """
-    if payment.fields().get("LinkedTxn"):
-        raise faults.deposited()
+def _build(books: Books, body: dict[str, Any], old: Record | None) -> dict[str, Any]:
+    validation.require(body, "DepositToAccountRef", "Line")
+    deposited = validation.entry_date(books, body, old)
+    currency = str(body.get("CurrencyRef", {}).get("value", books.home_currency))
+    bank = account_lines.bank_account(books, body["DepositToAccountRef"], _BANKS, currency)
+    lines = [_line(books, line, currency) for line in body["Line"]]
+    account_lines.number(lines)
+    return {
+        **{name: value for name, value in body.items() if name != "ExchangeRate"},
+        "DepositToAccountRef": chart.account_ref(books, bank),
+        "TxnDate": deposited.isoformat(),
+        "CurrencyRef": chart.currency_ref(currency),
+        "TotalAmt": account_lines.total_of(lines),
+        "Line": lines,
+        **chart.home_fields(books, chart.exchange_rate(books, body, currency)),
+    }
 
 
 def _line(books: Books, line: dict[str, Any], currency: str) -> dict[str, Any]:
@@ -119,9 +117,9 @@ def _account_line(books: Books, line: dict[str, Any], currency: str) -> dict[str
     detail = dict(line.get(_DETAIL, {}))
     customer = ""
     if str(detail.get("Entity", {}).get("type", "")).upper() == "CUSTOMER":
-        detail["Entity"] = bank_lines.customer_ref(books, detail["Entity"], "CUSTOMER")
+        detail["Entity"] = account_lines.customer_ref(books, detail["Entity"], "CUSTOMER")
         customer = detail["Entity"]["value"]
-    return bank_lines.complete(books, {**line, _DETAIL: detail}, _DETAIL, customer, currency)
+    return account_lines.complete(books, {**line, _DETAIL: detail}, _DETAIL, customer, currency)
 
 
 def _payment_detail(payment: dict[str, Any]) -> dict[str, Any]:
@@ -134,11 +132,12 @@ def _payment_detail(payment: dict[str, Any]) -> dict[str, Any]:
     return {"DepositLineDetail": detail} if detail else {}
 
 
-def _show_in_payments(books: Books, deposit: Record, links: list[dict[str, str]]) -> None:
-    """Show the deposit in its payments; recorded: their SyncToken and LastUpdatedTime stay."""
+def _show_in_payments(books: Books, deposit: Record, *, is_there: bool) -> None:
+    """Show the deposit in its payments, or no longer; recorded: their SyncToken and LastUpdatedTime stay."""
+    links = {"LinkedTxn": [{"TxnId": deposit.id, "TxnType": "Deposit"}]} if is_there else {}
     for line in deposit.fields()["Line"]:
         if "LinkedTxn" not in line:
             continue
         payment = books.get("Payment", line["LinkedTxn"][0]["TxnId"])
         fields = {name: value for name, value in payment.fields().items() if name != "LinkedTxn"}
-        books.redraw(payment, fields | ({"LinkedTxn": links} if links else {}))
+        books.redraw(payment, fields | links)

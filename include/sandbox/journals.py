@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from include.sandbox import chart, faults, unlinking, validation
+from include.sandbox.account_lines import DETAILS, customer_of, line_ids, lines_of, signed_amount
 from include.sandbox.balances import enter, side
-from include.sandbox.journal_lines import customer_of, receivable_lines, signed_amount
 from include.sandbox.json_text import ZERO, amount, decimal_of
 from include.sandbox.ledger import Posting
-from include.sandbox.line_extension import total_of
-from include.sandbox.links import Target
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books, Record
 
 Line = dict[str, Any]
 LIMITS = {"DocNumber": 21, "PrivateNote": 4000}
-_DETAIL = "JournalEntryLineDetail"
+_DETAIL = DETAILS["JournalEntry"]
 _LINE_PROPERTIES = frozenset(
     {"Id", "LineNum", "Description", "Amount", "DetailType", _DETAIL, "ProjectRef", "LinkedTxn"}
 )
@@ -43,15 +40,7 @@ def update(books: Books, record: Record, body: dict[str, Any]) -> Record:
 
     :raises faults.Fault: when it breaks a rule.
     """
-    form = _build(books, body, record)
-    short = {
-        target for target in targets(books, record) if total_of(form, target) < books.links.applied(target)
-    }
-    unlinking.withdraw(books, short)
-    revised = books.revise(books.get("JournalEntry", record.id), form)
-    enter_again(books, revised)
-    unlinking.refresh_payments(books, *targets(books, revised))
-    return revised
+    return unlinking.replace(books, record, _build(books, body, record), enter_again)
 
 
 def delete(books: Books, record: Record) -> None:
@@ -61,20 +50,12 @@ def delete(books: Books, record: Record) -> None:
     :raises faults.Fault: when the period is closed.
     """
     validation.check_open_period(books, date.fromisoformat(record.fields()["TxnDate"]))
-    unlinking.remove(books, record, targets(books, record))
-
-
-def targets(books: Books, record: Record) -> tuple[Target, ...]:
-    """Return the lines that payments can settle."""
-    lines = receivable_lines(books, record.fields())
-    return tuple(Target("JournalEntry", record.id, line["Id"]) for line in lines)
+    unlinking.remove(books, record)
 
 
 def _build(books: Books, body: dict[str, Any], old: Record | None) -> dict[str, Any]:
     validation.check_lengths(body, LIMITS)
-    entered = validation.date_of(body, "TxnDate", books.clock.today())
-    dates = [entered] if old is None else [entered, date.fromisoformat(old.fields()["TxnDate"])]
-    validation.check_open_period(books, *dates)
+    entered = validation.entry_date(books, body, old)
     currency = str(body.get("CurrencyRef", {}).get("value", books.home_currency))
     lines = body.get("Line", [])
     _check_lines(lines)
@@ -85,7 +66,7 @@ def _build(books: Books, body: dict[str, Any], old: Record | None) -> dict[str, 
         "CurrencyRef": chart.currency_ref(currency),
         "Line": [
             _complete(books, line, line_id, currency)
-            for line, line_id in zip(lines, _line_ids(lines), strict=True)
+            for line, line_id in zip(lines, line_ids(lines, 0), strict=True)
         ],
         "TxnTaxDetail": {},
         # Intuit: "will always be set to zero".
@@ -119,13 +100,6 @@ def _check_lines(lines: list[Line]) -> None:
             raise faults.business("The amount of a journal line must be 0 or greater.")
     if sum((signed_amount({**line, "Amount": decimal_of(line.get("Amount", 0))}) for line in details), ZERO):
         raise faults.business("Please balance debits and credits.")
-
-
-def _line_ids(lines: list[Line]) -> list[str]:
-    """Keep the Ids that lines have, and count on from 0 for new ones."""
-    used = {str(line["Id"]) for line in lines if "Id" in line}
-    free = (str(number) for number in itertools.count() if str(number) not in used)
-    return [str(line["Id"]) if "Id" in line else next(free) for line in lines]
 
 
 def _complete(books: Books, line: Line, line_id: str, currency: str) -> Line:
@@ -182,11 +156,8 @@ def enter_again(books: Books, record: Record) -> None:
     """Enter a journal entry into the ledger."""
     form = record.fields()
     rate = Decimal(form.get("ExchangeRate", 1))
-    entry = []
-    for line in form["Line"]:
-        if line.get("DetailType") == _DETAIL:
-            account = line[_DETAIL]["AccountRef"]["value"]
-            entry.append(side(books, account, signed_amount(line), rate, customer_of(line)))
+    lines = lines_of("JournalEntry", form)
+    entry = [side(books, line.account, line.amount, rate, line.customer) for line in lines]
     gap = sum((posting.home for posting in entry), ZERO)
     if gap:
         exchange = chart.by_sub_type(books, "ExchangeGainOrLoss")

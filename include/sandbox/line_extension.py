@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox.journal_lines import receivable_amount
-from include.sandbox.json_text import ZERO, cents
-from include.sandbox.links import Target
+from include.sandbox.json_text import cents
+from include.sandbox.links import target_of
+from include.sandbox.open_items import open_amount
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books
+    from include.sandbox.links import Target
 
 _NAME_VALUE = {
     "name": "{http://schema.intuit.com/finance/v3}NameValue",
@@ -21,23 +21,20 @@ _NAME_VALUE = {
 
 def with_extensions(books: Books, payment_id: str, payment: dict[str, Any]) -> dict[str, Any]:
     """Return a payment whose lines tell about the transactions that they pay."""
-    targets = {(target.entity, target.id): target for target in books.links.of_payment(payment_id)}
+    targets = books.links.of_payment(payment_id)
     lines = []
     for line in payment["Line"]:
-        linked = line["LinkedTxn"][0]
-        target = targets.get((linked["TxnType"], linked["TxnId"]), Target(linked["TxnType"], linked["TxnId"]))
+        target = target_of(line["LinkedTxn"][0], targets)
         lines.append({**line, "LineEx": {"any": _extension(books, payment_id, target)}})
     return {**payment, "Line": lines}
 
 
 def _extension(books: Books, payment_id: str, target: Target) -> list[dict[str, Any]]:
-    record = books.find(target.entity, target.id)
-    form = {} if record is None else record.fields()
-    own = books.links.of_target(target).get(payment_id, ZERO)
-    without = cents(total_of(form, target) - books.links.applied(target) + own)
+    without = cents(open_amount(books, target, payment_id))
     values = {"txnId": target.id, "txnOpenBalance": str(without)}
-    if form.get("DocNumber"):
-        values["txnReferenceNumber"] = form["DocNumber"]
+    number = books.get(target.entity, target.id).fields().get("DocNumber")
+    if number:
+        values["txnReferenceNumber"] = number
     return [
         {
             **_NAME_VALUE,
@@ -48,10 +45,3 @@ def _extension(books: Books, payment_id: str, target: Target) -> list[dict[str, 
         }
         for name, value in values.items()
     ]
-
-
-def total_of(form: dict[str, Any], target: Target) -> Decimal:
-    """Return the whole amount of a transaction that a payment may settle."""
-    if target.entity == "JournalEntry":
-        return abs(receivable_amount(form, target.line))
-    return Decimal(form.get("TotalAmt", 0)) - Decimal(form.get("Deposit", 0))

@@ -1,12 +1,13 @@
-"""Which payment pays how much of which invoice, credit memo or journal line."""
+"""Which payment pays how much of which invoice, credit memo, or line on accounts receivable."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from include.sandbox.json_text import ZERO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from decimal import Decimal
 
 
@@ -14,14 +15,23 @@ class Target(NamedTuple):
     """
     What a payment line is linked to.
 
-    :param entity: Invoice, CreditMemo or JournalEntry.
-    :param id: the transaction's Id.
-    :param line: the line of a journal entry, else empty.
+    :param entity: Invoice, CreditMemo, JournalEntry, Deposit or Purchase.
+    :param id: the transaction's Id; all transactions share one counter.
+    :param line: the line of a journal entry, a deposit or a check, else empty.
     """
 
     entity: str
     id: str
     line: str = ""
+
+    def is_meant_by(self, link: dict[str, Any]) -> bool:
+        """Tell whether a LinkedTxn leads here; one without TxnLineId leads to any line."""
+        return self.id == link["TxnId"] and self.line in ("", link.get("TxnLineId", self.line))
+
+
+def target_of(link: dict[str, Any], targets: Iterable[Target]) -> Target:
+    """Return where a link of a payment leads."""
+    return next(target for target in targets if target.is_meant_by(link))
 
 
 class Links:

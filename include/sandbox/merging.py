@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox import deposits, faults, journals, names, payments, purchases, settlement, unlinking
-from include.sandbox.journal_lines import customer_of
+from include.sandbox import (
+    deposits,
+    faults,
+    journals,
+    names,
+    open_items,
+    payments,
+    purchases,
+    settlement,
+    unlinking,
+)
 from include.sandbox.links import Target
 
 if TYPE_CHECKING:
@@ -59,14 +68,7 @@ def _check(books: Books, loser: str, survivor: str) -> None:
 
 
 def _customers_paid(books: Books, payment: Record) -> set[str]:
-    return {_customer_paid(books, target) for target in books.links.of_payment(payment.id)}
-
-
-def _customer_paid(books: Books, target: Target) -> str:
-    form = books.get(target.entity, target.id).fields()
-    if target.entity == "JournalEntry":
-        return next(customer_of(line) for line in form["Line"] if line["Id"] == target.line)
-    return str(form["CustomerRef"]["value"])
+    return {open_items.item_of(books, target).customer for target in books.links.of_payment(payment.id)}
 
 
 def _ref(books: Books, customer: str) -> dict[str, Any]:
@@ -80,10 +82,4 @@ def _move(books: Books, record: Record, old_ref: dict[str, Any], new_ref: dict[s
     enter_version = books.revise if books.settings.merge_versions else books.redraw
     moved = enter_version(record, fields)
     _ENTER_AGAIN[record.entity](books, moved)
-    unlinking.refresh_payments(books, *_targets(books, moved))
-
-
-def _targets(books: Books, record: Record) -> tuple[Target, ...]:
-    if record.entity == "JournalEntry":
-        return journals.targets(books, record)
-    return (Target(record.entity, record.id),)
+    unlinking.refresh_payments(books, *open_items.targets_of(books, moved))

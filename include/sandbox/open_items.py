@@ -1,110 +1,62 @@
-"""What was open of each transaction on receivables at the end of a day, in the home currency."""
+"""
+What customers owe, piece by piece, as payments settle it.
+
+A piece is an invoice, a credit memo, or a line of a journal entry, a deposit or a check on accounts receivable.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from include.sandbox import payments
+from include.sandbox import account_lines, chart, sales
+from include.sandbox.account_lines import AccountLine
+from include.sandbox.json_text import ZERO
+from include.sandbox.links import Target
 
 if TYPE_CHECKING:
-    from include.sandbox.books import Books
-    from include.sandbox.ledger import TxnKey
+    from include.sandbox.books import Books, Record
 
-_KINDS = {"CreditMemo": "Credit Memo", "JournalEntry": "Journal Entry"}
-
-
-class _Facts(msgspec.Struct):
-    """What a report tells of a transaction."""
-
-    TxnDate: str
-    DueDate: str = ""
-    DocNumber: str = ""
-    PaymentRefNum: str = ""
-    PaymentType: str = ""
+_SIGNS = {"Invoice": 1, "CreditMemo": -1}
 
 
-_facts = msgspec.json.Decoder(_Facts)
+def items_of(books: Books, entity: str, form: dict[str, Any]) -> list[AccountLine]:
+    """Return what a transaction posts to receivables; of an invoice or a credit memo one item without an Id."""
+    if entity in _SIGNS:
+        owed = Decimal(form["TotalAmt"]) - sales.deposit_of(form)
+        customer = form["CustomerRef"]["value"]
+        return [AccountLine("", sales.receivable_of(books, form), customer, _SIGNS[entity] * owed)]
+    if entity not in account_lines.DETAILS:
+        return []
+    accounts = books.index.accounts
+    lines = account_lines.lines_of(entity, form)
+    return [line for line in lines if accounts[line.account].type == chart.RECEIVABLE]
 
 
-class OpenItem(NamedTuple):
-    """
-    What is open of a transaction for one customer.
-
-    :param kind: the transaction's type in a report's words.
-    :param total: what it moved on receivables; what is owed is positive.
-    :param left: what is open of that.
-    """
-
-    entity: str
-    id: str
-    customer: str
-    kind: str
-    number: str
-    issued: date
-    due: date
-    total: Decimal
-    left: Decimal
+def targets_of(books: Books, record: Record) -> set[Target]:
+    """Return what payments can settle of a transaction."""
+    return {
+        Target(record.entity, record.id, item.id) for item in items_of(books, record.entity, record.fields())
+    }
 
 
-def open_items(books: Books, until: date) -> list[OpenItem]:
-    """
-    Return what was open at the end of a day; for each customer it adds up to the ledger of that day.
-
-    A payment of what was only written later is money that is not applied yet.
-    """
-    facts = _entered(books, until)
-    totals: dict[tuple[TxnKey, str], Decimal] = defaultdict(Decimal)
-    for key in facts:
-        for posting in books.ledger.entries[key]:
-            if posting.customer:
-                totals[key, posting.customer] += posting.home
-    left = totals.copy()
-    for key in facts:
-        if key[0] == "Payment":
-            _apply(books, key, facts, left)
-    return [
-        _item(key, customer, facts[key], totals[key, customer], value)
-        for (key, customer), value in left.items()
-        if value
-    ]
+def item_in(books: Books, form: dict[str, Any], target: Target) -> AccountLine:
+    """Return the item that a target means in a form; one without a customer and an amount when it is gone."""
+    items = items_of(books, target.entity, form)
+    return next((item for item in items if item.id == target.line), AccountLine(target.line, "", "", ZERO))
 
 
-def _entered(books: Books, until: date) -> dict[TxnKey, _Facts]:
-    read = ((key, _facts.decode(books.get(*key).json)) for key in books.ledger.entries)
-    return {key: facts for key, facts in read if facts.TxnDate <= until.isoformat()}
+def item_of(books: Books, target: Target) -> AccountLine:
+    """Return the item that a target means in the books."""
+    return item_in(books, books.get(target.entity, target.id).fields(), target)
 
 
-def _apply(
-    books: Books, payment: TxnKey, facts: dict[TxnKey, _Facts], left: dict[tuple[TxnKey, str], Decimal]
-) -> None:
-    """Count what a payment pays with what it pays, no longer with the payment."""
-    for target, value in books.links.of_payment(payment[1]).items():
-        if (target.entity, target.id) in facts:
-            relief = payments.relief(books, target, value)
-            left[payment, relief.customer] -= relief.home
-            left[(target.entity, target.id), relief.customer] += relief.home
+def open_amount(books: Books, target: Target, payment_id: str = "") -> Decimal:
+    """Return what is open of an item, without regard to one payment."""
+    own = books.links.of_target(target).get(payment_id, ZERO)
+    return abs(item_of(books, target).amount) - books.links.applied(target) + own
 
 
-def _item(key: TxnKey, customer: str, facts: _Facts, total: Decimal, left: Decimal) -> OpenItem:
-    return OpenItem(
-        entity=key[0],
-        id=key[1],
-        customer=customer,
-        kind=_kind(key[0], facts),
-        number=facts.DocNumber or facts.PaymentRefNum,
-        issued=date.fromisoformat(facts.TxnDate),
-        due=date.fromisoformat(facts.DueDate or facts.TxnDate),
-        total=total,
-        left=left,
-    )
-
-
-def _kind(entity: str, facts: _Facts) -> str:
-    if entity == "Purchase":
-        return "Check" if facts.PaymentType == "Check" else "Expense"
-    return _KINDS.get(entity, entity)
+def is_charge(books: Books, target: Target) -> bool:
+    """Tell whether the customer owes an item; else it is owed to the customer."""
+    return item_of(books, target).amount > ZERO

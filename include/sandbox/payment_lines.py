@@ -7,10 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from include.sandbox import chart, faults, validation
-from include.sandbox.journal_lines import customer_of, receivable_amount, receivable_lines
 from include.sandbox.json_text import ZERO, amount, decimal_of
-from include.sandbox.line_extension import total_of
-from include.sandbox.links import Target
+from include.sandbox.links import Target, target_of
+from include.sandbox.open_items import is_charge, items_of, open_amount
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books
@@ -43,13 +42,23 @@ def read_lines(
     :raises faults.Fault: when a target cannot be paid by this customer, or not so much.
     """
     applied: dict[Target, Decimal] = defaultdict(Decimal)
+
+    def room(target: Target) -> Decimal:
+        return open_amount(books, target, payment_id) - applied[target]
+
     stored = []
+    family = books.index.trees["Customer"].family(customer)
     for line in lines:
-        targets = [_target(books, link, customer, currency) for link in _links_of(line)]
-        value = _applicable(books, payment_id, applied, targets, _amount_of(line))
+        links, chosen = [], []
+        for link in _links_of(line):
+            targets = _targets(books, link, family, currency)
+            target = next((each for each in targets if room(each) > ZERO), targets[0])
+            links.append(dict(link) if len(targets) == 1 else {**link, "TxnLineId": target.line})
+            chosen.append(target)
+        value = _applicable(books, min(room(target) for target in chosen), _amount_of(line))
         if value:
-            stored.append({"Amount": amount(value), "LinkedTxn": [dict(link) for link in line["LinkedTxn"]]})
-        for target in targets:
+            stored.append({"Amount": amount(value), "LinkedTxn": links})
+        for target in chosen:
             applied[target] += value
     return Applications(stored, {target: value for target, value in applied.items() if value})
 
@@ -70,57 +79,30 @@ def _amount_of(line: Line) -> Decimal:
     return value
 
 
-def _target(books: Books, link: dict[str, Any], customer: str, currency: str) -> Target:
+def _targets(books: Books, link: dict[str, Any], family: list[str], currency: str) -> list[Target]:
+    """Return what a link may mean; more than one if it names no line of a transaction with several."""
     validation.require(link, "TxnId", "TxnType")
-    entity, txn_id = str(link["TxnType"]), str(link["TxnId"])
-    if entity in _UNSUPPORTED_LINKS:
+    kind, txn_id = str(link["TxnType"]), str(link["TxnId"])
+    if kind in _UNSUPPORTED_LINKS:
         raise faults.cannot_link(txn_id)
-    validation.check_enumerations({"TxnType": entity}, {"TxnType": LINKABLE})
-    form = books.get(entity, txn_id).fields()
+    validation.check_enumerations({"TxnType": kind}, {"TxnType": LINKABLE})
+    form = books.get(kind, txn_id).fields()
     if form["CurrencyRef"]["value"] != currency:
         raise chart.wrong_currency()
-    family = books.index.trees["Customer"].family(customer)
-    if entity == "JournalEntry":
-        return _journal_target(books, form, family, str(link.get("TxnLineId", "")))
-    if form["CustomerRef"]["value"] not in family:
-        raise faults.cannot_link(txn_id)
-    return Target(entity, txn_id)
-
-
-def _journal_target(books: Books, entry: dict[str, Any], family: list[str], line_id: str) -> Target:
-    candidates = [line for line in receivable_lines(books, entry) if customer_of(line) in family]
-    if line_id:
-        candidates = [line for line in candidates if line["Id"] == line_id]
-    targets = [Target("JournalEntry", entry["Id"], line["Id"]) for line in candidates]
+    items = [item for item in items_of(books, kind, form) if item.customer in family]
+    targets = [Target(kind, txn_id, item.id) for item in items]
+    targets = [target for target in targets if target.is_meant_by(link)]
     if not targets:
-        raise faults.cannot_link(entry["Id"])
-    is_open = (target for target in targets if total_of(entry, target) > books.links.applied(target))
-    return next(is_open, targets[0])
+        raise faults.cannot_link(txn_id)
+    return targets
 
 
-def _applicable(
-    books: Books, payment_id: str, applied: dict[Target, Decimal], targets: list[Target], asked: Decimal
-) -> Decimal:
-    room = min(open_amount(books, target, payment_id) - applied.get(target, ZERO) for target in targets)
+def _applicable(books: Books, room: Decimal, asked: Decimal) -> Decimal:
     if asked <= room:
         return asked
     if books.settings.over_application == "cap":
         return max(room, ZERO)
     raise faults.business("The amount applied cannot be more than the open balance of the transaction.")
-
-
-def open_amount(books: Books, target: Target, payment_id: str = "") -> Decimal:
-    """Return what is open of a transaction, without regard to one payment."""
-    form = books.get(target.entity, target.id).fields()
-    own = books.links.of_target(target).get(payment_id, ZERO)
-    return total_of(form, target) - books.links.applied(target) + own
-
-
-def is_charge(books: Books, target: Target) -> bool:
-    """Tell whether a target takes money; a credit memo or a credit line of a journal gives it."""
-    if target.entity == "JournalEntry":
-        return receivable_amount(books.get(target.entity, target.id).fields(), target.line) > ZERO
-    return target.entity == "Invoice"
 
 
 def unapplied(books: Books, total: Decimal, applied: dict[Target, Decimal]) -> Decimal:
@@ -142,11 +124,12 @@ def _left(books: Books, total: Decimal, applied: dict[Target, Decimal]) -> Decim
 
 def without(lines: list[Line], gone: set[Target]) -> list[Line]:
     """Return the lines without their links to some transactions."""
-    ids = {(target.entity, target.id) for target in gone}
     kept = [
         {
             **line,
-            "LinkedTxn": [link for link in line["LinkedTxn"] if (link["TxnType"], link["TxnId"]) not in ids],
+            "LinkedTxn": [
+                link for link in line["LinkedTxn"] if not any(target.is_meant_by(link) for target in gone)
+            ],
         }
         for line in lines
     ]
@@ -157,10 +140,9 @@ def within_means(
     books: Books, total: Decimal, lines: list[Line], applied: dict[Target, Decimal]
 ) -> tuple[list[Line], dict[Target, Decimal]]:
     """Cut what a payment pays, from its last line on, until the money and the credits that are left suffice."""
-    by_id = {(target.entity, target.id): target for target in applied}
     kept, rest = [], dict(applied)
     for line in reversed(lines):
-        targets = [by_id[link["TxnType"], link["TxnId"]] for link in line["LinkedTxn"]]
+        targets = [target_of(link, applied) for link in line["LinkedTxn"]]
         missing = max(-_left(books, total, rest), ZERO)
         cut = min(missing, line["Amount"]) if all(is_charge(books, target) for target in targets) else ZERO
         for target in targets:

@@ -1,4 +1,4 @@
-"""Payments: received money, applied to invoices and journal entries, also by means of credits."""
+"""Payments: received money, applied to what customers owe, also by means of what is owed to them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox import chart, deposits, faults, payment_lines, sales, settlement, validation
+from include.sandbox import chart, faults, open_items, payment_lines, sales, settlement, validation
 from include.sandbox.balances import enter
-from include.sandbox.journal_lines import customer_of
 from include.sandbox.json_text import ZERO, amount, decimal_of
 from include.sandbox.ledger import Posting
 
@@ -38,7 +37,7 @@ def update(books: Books, record: Record, body: dict[str, Any]) -> Record:
 
     :raises faults.Fault: when it breaks a rule.
     """
-    deposits.check_not_deposited(record)
+    _check_not_deposited(record)
     form, applications = _build(books, body, record)
     books.revise(record, form)
     return _apply(books, record.id, applications.applied)
@@ -50,7 +49,7 @@ def delete(books: Books, record: Record) -> None:
 
     :raises faults.Fault: when the period is closed, or the payment sits in a deposit.
     """
-    deposits.check_not_deposited(record)
+    _check_not_deposited(record)
     validation.check_open_period(books, date.fromisoformat(record.fields()["TxnDate"]))
     erase(books, record)
 
@@ -69,7 +68,7 @@ def void(books: Books, record: Record) -> Record:
 
     :raises faults.Fault: when the period is closed, or the payment sits in a deposit.
     """
-    deposits.check_not_deposited(record)
+    _check_not_deposited(record)
     form = record.fields()
     validation.check_open_period(books, date.fromisoformat(form["TxnDate"]))
     cleared = {"TotalAmt": ZERO, "UnappliedAmt": ZERO, "Line": [], "PrivateNote": sales.voided_note(form)}
@@ -84,7 +83,7 @@ def withdraw(books: Books, record: Record, gone: set[Target]) -> None:
     applied = {
         target: value for target, value in books.links.of_payment(record.id).items() if target not in gone
     }
-    sides = {payment_lines.is_charge(books, target) for target in applied}
+    sides = {open_items.is_charge(books, target) for target in applied}
     if not total and len(sides) < 2:
         # A payment of 0 exists only to link credits to charges.
         erase(books, record)
@@ -102,9 +101,7 @@ def _build(books: Books, body: dict[str, Any], old: Record | None) -> tuple[dict
     customer = validation.referenced(books, body["CustomerRef"], "Customer")
     facts = customer.fields()
     currency = chart.transaction_currency(body, facts["CurrencyRef"]["value"])
-    paid = validation.date_of(body, "TxnDate", books.clock.today())
-    dates = [paid] if old is None else [paid, date.fromisoformat(old.fields()["TxnDate"])]
-    validation.check_open_period(books, *dates)
+    paid = validation.entry_date(books, body, old)
     applications = payment_lines.read_lines(
         books, "" if old is None else old.id, customer.id, currency, body.get("Line", [])
     )
@@ -190,10 +187,12 @@ def _postings(books: Books, payment_id: str) -> list[Posting]:
 def relief(books: Books, target: Target, value: Decimal) -> Posting:
     """Return the posting by which a payment relieves what it is applied to, at the rate of that."""
     form = books.get(target.entity, target.id).fields()
-    sign = -1 if payment_lines.is_charge(books, target) else 1
+    item = open_items.item_in(books, form, target)
+    sign = -1 if item.amount > ZERO else 1
     home = chart.to_home(value, sales.rate_of(form))
-    if target.entity == "JournalEntry":
-        line = next(line for line in form["Line"] if line["Id"] == target.line)
-        account = line["JournalEntryLineDetail"]["AccountRef"]["value"]
-        return Posting(account, customer_of(line), sign * value, sign * home)
-    return Posting(sales.receivable_of(books, form), form["CustomerRef"]["value"], sign * value, sign * home)
+    return Posting(item.account, item.customer, sign * value, sign * home)
+
+
+def _check_not_deposited(record: Record) -> None:
+    if record.fields().get("LinkedTxn"):
+        raise faults.deposited()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from include.sandbox.books import Books
-    from include.sandbox.open_items import OpenItem
+    from include.sandbox.open_on_day import OpenItem
 
 Amounts = list["Decimal"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from include.sandbox import faults, receivable_reports, validation
 from include.sandbox.clock import record_time
 from include.sandbox.json_text import encode
-from include.sandbox.open_items import OpenItem, open_items
+from include.sandbox.open_on_day import OpenItem, open_items
 from include.sandbox.receivable_reports import Column, Inputs
 from include.sandbox.report_rows import answered, in_order, shaped
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +43,7 @@ def build(books: Books, entity: str, body: dict[str, Any], old: Record | None) -
     customer = validation.referenced(books, body["CustomerRef"], "Customer")
     facts = customer.fields()
     currency = chart.transaction_currency(body, facts["CurrencyRef"]["value"])
-    issued = validation.date_of(body, "TxnDate", books.clock.today())
-    _check_period(books, issued, old)
+    issued = validation.entry_date(books, body, old)
     customer_code = facts.get("DefaultTaxCodeRef", {}).get("value")
     lines = body["Line"]
     if tax_inclusive.is_inclusive(body):
@@ -73,11 +71,6 @@ def _check(body: dict[str, Any]) -> None:
     validation.check_enumerations(body, ENUMERATIONS)
     for name in ("BillEmail", "BillEmailCc", "BillEmailBcc"):
         validation.check_email(body.get(name))
-
-
-def _check_period(books: Books, issued: date, old: Record | None) -> None:
-    dates = [issued] if old is None else [issued, date.fromisoformat(old.fields()["TxnDate"])]
-    validation.check_open_period(books, *dates)
 
 
 def _doc_number(books: Books, entity: str, body: dict[str, Any], old: Record | None) -> str:

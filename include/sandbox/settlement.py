@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from include.sandbox import chart, sales
 from include.sandbox.balances import enter
 from include.sandbox.json_text import ZERO, amount, cents
-from include.sandbox.line_extension import total_of, with_extensions
+from include.sandbox.line_extension import with_extensions
+from include.sandbox.open_items import item_in
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books, Record
@@ -25,7 +26,7 @@ def settle(books: Books, targets: set[Target]) -> None:
         record = books.find(target.entity, target.id)
         if record is None:
             continue
-        if target.entity == "JournalEntry":
+        if target.line:
             if books.settings.journal_versions:
                 books.revise(record, record.fields())
         else:
@@ -36,7 +37,7 @@ def settle(books: Books, targets: set[Target]) -> None:
 
 def with_balance(books: Books, form: dict[str, Any], target: Target) -> dict[str, Any]:
     """Return a form with what its payments decide."""
-    open_amount = cents(total_of(form, target) - books.links.applied(target))
+    open_amount = cents(abs(item_in(books, form, target).amount) - books.links.applied(target))
     changed = {**form, "Balance": amount(open_amount)}
     if books.multicurrency:
         changed["HomeBalance"] = amount(chart.to_home(open_amount, sales.rate_of(form)))

@@ -110,6 +110,19 @@ def check_open_period(books: Books, *dates: date) -> None:
         raise faults.books_closed()
 
 
+def entry_date(books: Books, body: Mapping[str, Any], old: Record | None) -> date:
+    """
+    Return the date of a transaction, today unless given.
+
+    :param old: the version that is replaced.
+    :raises faults.Fault: 2010 when it is not a date, 6210 when it or the old one lies in a closed period.
+    """
+    entered = date_of(body, "TxnDate", books.clock.today())
+    dates = [entered] if old is None else [entered, date.fromisoformat(old.fields()["TxnDate"])]
+    check_open_period(books, *dates)
+    return entered
+
+
 def sales_preferences(books: Books) -> dict[str, Any]:
     """Return the company's preferences about sales forms."""
     preferences = next(books.all("Preferences"), None)

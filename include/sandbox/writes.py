@@ -55,8 +55,8 @@ RULES = {
     "Payment": Rules(payments.create, payments.update, payments.delete, payments.void),
     "CreditMemo": Rules(credit_memos.create, credit_memos.update, credit_memos.delete),
     "JournalEntry": Rules(journals.create, journals.update, journals.delete),
-    "Deposit": Rules(deposits.create, delete=deposits.delete),
-    "Purchase": Rules(purchases.create, delete=purchases.delete),
+    "Deposit": Rules(deposits.create, deposits.update, deposits.delete),
+    "Purchase": Rules(purchases.create, purchases.update, purchases.delete),
     "CompanyInfo": Rules(update=small_lists.update_single),
     "Preferences": Rules(update=small_lists.update_single),
 }

@@ -108,6 +108,26 @@ def test_a_deposit_to_receivables_in_another_currency(scribe: Scribe) -> None:
         deposit_from(scribe, customer, Decimal(10), CurrencyRef={"value": "USD"})
 
 
+def test_an_edited_deposit_keeps_its_payments_and_the_ids_of_its_lines(scribe: Scribe, payment: str) -> None:
+    customer = scribe.customer("Bob")
+    made = deposit_from(scribe, customer, Decimal(20))
+    [line] = scribe.read("Deposit", made)["Line"]
+    assert (line["Id"], line["LineNum"]) == ("1", 1)
+    link = {"LinkedTxn": [{"TxnId": payment, "TxnType": "Payment"}]}
+    new = {name: value for name, value in line.items() if name not in ("Id", "LineNum")}
+    scribe.change("Deposit", made, Line=[link, {**new, "Amount": 10}, line])
+    shown = scribe.read("Deposit", made)
+    assert [each.get("Id") for each in shown["Line"]] == [None, "2", "1"]
+    assert (shown["TotalAmt"], shown["SyncToken"]) == (105, "1")
+    assert (balance(scribe, "Checking"), balance(scribe, "Undeposited Funds")) == (105, 0)
+    scribe.change("Deposit", made, Line=shown["Line"][:2])
+    assert scribe.read("Payment", payment)["LinkedTxn"] == [{"TxnId": made, "TxnType": "Deposit"}]
+    assert scribe.read("Customer", customer)["Balance"] == -10
+    scribe.change("Deposit", made, Line=shown["Line"][1:])
+    assert "LinkedTxn" not in scribe.read("Payment", payment)
+    assert (balance(scribe, "Checking"), balance(scribe, "Undeposited Funds")) == (30, 75)
+
+
 def test_a_wrong_deposit_is_refused(scribe: Scribe, payment: str) -> None:
     with pytest.raises(Fault, match="select a different type of account"):
         deposit(scribe, payment, to="Services")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.sandbox.account_lines import customer_of, signed_amount
 from include.sandbox.balances import account_balances
-from include.sandbox.journal_lines import customer_of, receivable_lines, signed_amount
 from include.sandbox.links import Target
 from include.sandbox.random_events import Events
 from include.sandbox.sandbox import Sandbox
@@ -56,13 +56,13 @@ def check_invoices(books: Books) -> None:
 def check_payments(books: Books) -> None:
     for record in books.all("Payment"):
         payment = record.fields()
-        from_lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        from_lines: dict[str, Decimal] = defaultdict(Decimal)
         for line in payment["Line"]:
             for link in line["LinkedTxn"]:
-                from_lines[link["TxnType"], link["TxnId"]] += line["Amount"]
-        applied = {
-            (target.entity, target.id): value for target, value in books.links.of_payment(record.id).items()
-        }
+                from_lines[link["TxnId"]] += line["Amount"]
+        applied: dict[str, Decimal] = defaultdict(Decimal)
+        for target, value in books.links.of_payment(record.id).items():
+            applied[target.id] += value
         assert from_lines == applied
         assert payment["UnappliedAmt"] >= 0
 
@@ -77,13 +77,10 @@ def check_customers(books: Books) -> None:
         for record in books.all(entity):
             fields = record.fields()
             expected[fields["CustomerRef"]["value"]] += sign * fields[open_property]
-    for record in books.all("JournalEntry"):
-        for line in receivable_lines(books, record.fields()):
-            value = signed_amount(line)
-            applied = books.links.applied(Target("JournalEntry", record.id, line["Id"]))
-            expected[customer_of(line)] += value - applied if value > 0 else value + applied
-    for customer, value in other_money(books):
-        expected[customer] += value
+    for target, customer, value in other_money(books):
+        applied = books.links.applied(target)
+        assert 0 <= applied <= abs(value)
+        expected[customer] += value - applied if value > 0 else value + applied
     tree = books.index.trees["Customer"]
     for record in books.all("Customer"):
         customer = record.fields()
@@ -91,14 +88,25 @@ def check_customers(books: Books) -> None:
         assert customer["BalanceWithJobs"] == sum(expected[each] for each in tree.family(record.id))
 
 
-def other_money(books: Books) -> Iterator[tuple[str, Decimal]]:
-    """Yield by how much deposits lower and checks raise what a customer owes."""
+def other_money(books: Books) -> Iterator[tuple[Target, str, Decimal]]:
+    """Yield the lines by which journal entries and checks raise, and these and deposits lower what customers owe."""
+    for record in books.all("JournalEntry"):
+        for line in record.fields()["Line"]:
+            customer = customer_of(line)
+            if customer and is_receivable(books, line["JournalEntryLineDetail"]):
+                yield Target("JournalEntry", record.id, line["Id"]), customer, signed_amount(line)
     for record in books.all("Deposit"):
         for line in record.fields()["Line"]:
-            yield line["DepositLineDetail"]["Entity"]["value"], -line["Amount"]
+            customer = line["DepositLineDetail"]["Entity"]["value"]
+            yield Target("Deposit", record.id, line["Id"]), customer, -line["Amount"]
     for record in books.all("Purchase"):
         form = record.fields()
-        yield form["EntityRef"]["value"], form["TotalAmt"]
+        for line in form["Line"]:
+            yield Target("Purchase", record.id, line["Id"]), form["EntityRef"]["value"], line["Amount"]
+
+
+def is_receivable(books: Books, detail: dict[str, Any]) -> bool:
+    return books.index.accounts[detail["AccountRef"]["value"]].type == "Accounts Receivable"
 
 
 def check_accounts(books: Books) -> None:
@@ -124,20 +132,20 @@ def check_home_receivable(books: Books) -> None:
             home[fields["CurrencyRef"]["value"]] += sign * fields["HomeBalance"]
     for record in books.all("Payment"):
         fields = record.fields()
-        worth = (Decimal(fields["UnappliedAmt"]) * Decimal(fields["ExchangeRate"])).quantize(
-            Decimal("0.01"), "ROUND_HALF_UP"
-        )
+        worth = at_home(fields["UnappliedAmt"], Decimal(fields["ExchangeRate"]))
         home[fields["CurrencyRef"]["value"]] -= worth
-    for entity, sign in (("Deposit", -1), ("Purchase", 1)):
-        for record in books.all(entity):
-            fields = record.fields()
-            worth = (Decimal(fields["TotalAmt"]) * Decimal(fields["ExchangeRate"])).quantize(
-                Decimal("0.01"), "ROUND_HALF_UP"
-            )
-            home[fields["CurrencyRef"]["value"]] += sign * worth
+    for target, _customer, value in other_money(books):
+        fields = books.get(target.entity, target.id).fields()
+        rate, parts = Decimal(fields["ExchangeRate"]), books.links.of_target(target).values()
+        left = at_home(value, rate) - sum(at_home(part.copy_sign(value), rate) for part in parts)
+        home[fields["CurrencyRef"]["value"]] += left
     for account, facts in books.index.accounts.items():
         if facts.type == "Accounts Receivable" and facts.currency != "USD":
             assert books.ledger.home_balance[account] == home[facts.currency]
+
+
+def at_home(amount: Decimal, rate: Decimal) -> Decimal:
+    return (amount * rate).quantize(Decimal("0.01"), "ROUND_HALF_UP")
 
 
 CHECKS = (check_invoices, check_payments, check_customers, check_accounts)

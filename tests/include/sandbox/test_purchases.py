@@ -29,6 +29,19 @@ def test_a_check_pays_a_credit_out(scribe: Scribe) -> None:
     assert scribe.read("Account", bank)["CurrentBalance"] == 0
 
 
+def test_an_edited_check_pays_out_what_it_says_by_now(scribe: Scribe) -> None:
+    customer = scribe.customer("Ada")
+    check = check_to(scribe, customer, Decimal(75))
+    [line] = scribe.read("Purchase", check)["Line"]
+    scribe.change("Purchase", check, Line=[{**line, "Amount": 50}])
+    assert scribe.read("Customer", customer)["Balance"] == 50
+    assert scribe.read("Account", by_sub_type(scribe.books, "Checking"))["CurrentBalance"] == -50
+    assert (scribe.read("Purchase", check)["TotalAmt"], scribe.read("Purchase", check)["SyncToken"]) == (
+        50,
+        "1",
+    )
+
+
 def test_a_check_in_another_currency(scribe: Scribe) -> None:
     customer = scribe.customer("Eve", CurrencyRef={"value": "EUR"})
     check = check_to(scribe, customer, Decimal(10), ExchangeRate=Decimal(2))
