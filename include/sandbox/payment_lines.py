@@ -15,8 +15,16 @@ if TYPE_CHECKING:
     from include.sandbox.books import Books
 
 Line = dict[str, Any]
-LINKABLE = ("Invoice", "CreditMemo", "JournalEntry")
-_UNSUPPORTED_LINKS = ("Expense", "Check", "Deposit", "CreditCardCredit", "Charge")
+# What QuickBooks calls the entities in a link.
+LINKABLE = {
+    "Invoice": "Invoice",
+    "CreditMemo": "CreditMemo",
+    "JournalEntry": "JournalEntry",
+    "Deposit": "Deposit",
+    "Check": "Purchase",
+    "Expense": "Purchase",
+}
+_UNSUPPORTED_LINKS = ("CreditCardCredit", "Charge")
 
 
 class Applications:
@@ -86,15 +94,24 @@ def _targets(books: Books, link: dict[str, Any], family: list[str], currency: st
     if kind in _UNSUPPORTED_LINKS:
         raise faults.cannot_link(txn_id)
     validation.check_enumerations({"TxnType": kind}, {"TxnType": LINKABLE})
-    form = books.get(kind, txn_id).fields()
+    form = books.get(LINKABLE[kind], txn_id).fields()
+    if kind != txn_type(LINKABLE[kind], form):
+        raise faults.not_found()
     if form["CurrencyRef"]["value"] != currency:
         raise chart.wrong_currency()
-    items = [item for item in items_of(books, kind, form) if item.customer in family]
-    targets = [Target(kind, txn_id, item.id) for item in items]
+    items = [item for item in items_of(books, LINKABLE[kind], form) if item.customer in family]
+    targets = [Target(LINKABLE[kind], txn_id, item.id) for item in items]
     targets = [target for target in targets if target.is_meant_by(link)]
     if not targets:
         raise faults.cannot_link(txn_id)
     return targets
+
+
+def txn_type(entity: str, form: dict[str, Any]) -> str:
+    """Return what QuickBooks calls a transaction in a link: what is paid by cash or card is an Expense."""
+    if entity == "Purchase":
+        return "Check" if form["PaymentType"] == "Check" else "Expense"
+    return entity
 
 
 def _applicable(books: Books, room: Decimal, asked: Decimal) -> Decimal:

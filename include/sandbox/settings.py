@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     :param batch_limit: how many items a batch may have.
     :param over_application: what a payment line above the open balance does: it is refused, or capped.
     :param delete_linked: whether a transaction with payments may be deleted, which unlinks them.
-    :param journal_versions: whether applying a payment makes a new version of the linked journal entry.
+    :param journal_versions: whether applying a payment makes a new version of the journal entry, deposit or check.
     :param subscription: an ended one refuses every write.
     :param order_by_id: whether a query may be ordered by Id; else it is refused, or its order ignored.
     :param order_by: what becomes of any other order: it is ignored, or rows come shuffled, the same way

@@ -51,6 +51,8 @@ def test_journals_deposits_checks_and_sub_customers_move_too(
         "0",
         ("Invoice", moved["Invoice"], Decimal(10)),
         ("JournalEntry", moved["JournalEntry"], Decimal(10)),
+        ("Deposit", moved["Deposit"], Decimal(5)),
+        ("Check", moved["Purchase"], Decimal(5)),
     )
     before = {entity: scribe.read(entity, record) for entity, record in moved.items()}
     merge_customers(scribe, loser, survivor)
@@ -71,6 +73,9 @@ def test_journals_deposits_checks_and_sub_customers_move_too(
     assert scribe.read("Customer", survivor)["BalanceWithJobs"] == 55
     scribe.drop("Payment", payment)
     assert scribe.balance(below) == 40
+    scribe.drop("Payment", zero)
+    assert scribe.balance(moved["Invoice"]) == 100
+    assert scribe.read("Customer", survivor)["Balance"] == 100 - 30 - 20 + 5
 
 
 def test_customers_that_cannot_be_merged_stay_as_they_are(scribe: Scribe) -> None:

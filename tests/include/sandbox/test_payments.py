@@ -316,20 +316,3 @@ def test_a_payment_may_name_the_line_of_a_journal_entry(scribe: Scribe, customer
         scribe.write("Payment", body("2", 1))
     scribe.pay(customer, "10", ("JournalEntry", journal, Decimal(10)))
     assert scribe.read("Customer", customer)["Balance"] == 0
-
-
-@pytest.mark.parametrize("is_versioned", [False, True])
-def test_a_payment_makes_a_version_of_the_journal_only_as_set(
-    scribe: Scribe, state: Sandbox, customer: str, *, is_versioned: bool
-) -> None:
-    state.settings.change({"journal_versions": is_versioned})
-    index = scribe.books.index
-    lines = [
-        journal_line(
-            "Debit", index.named("Account", "Accounts Receivable (A/R)") or "", Decimal(10), customer
-        ),
-        journal_line("Credit", index.named("Account", "Services") or "", Decimal(10)),
-    ]
-    journal = scribe.write("JournalEntry", {"Line": lines})
-    scribe.pay(customer, "10", ("JournalEntry", journal, Decimal(10)))
-    assert scribe.read("JournalEntry", journal)["SyncToken"] == str(int(is_versioned))
