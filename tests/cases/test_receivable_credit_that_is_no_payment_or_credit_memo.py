@@ -131,3 +131,16 @@ def test_a_balance_that_quickbooks_does_not_say_is_unknown(cashier: Cashier, ask
     cashier.bench.db.execute("update peakflo.customer set balance = null where source_id = %s", [ada])
 
     assert ask.about(invoice) == ("unknown", ["unexplained_balance"])
+
+
+def test_a_renamed_parent_makes_no_balance_doubtful(cashier: Cashier, ask: Asking):
+    """Its name shows in those of its sub-customers, without a version of theirs."""
+    parent = cashier.books.customer("Parent")
+    child = cashier.books.customer("Child", ParentRef={"value": parent}, BillWithParent=True)
+    invoice = cashier.books.invoice(child, "100")
+    deposit(cashier, child, "10")
+    cashier.bench.sandbox.advance_clock(3000)
+    cashier.bench.sync(cashier.company)
+    cashier.books.change("Customer", parent, DisplayName="Parent & Co")
+
+    assert ask.about(invoice) == ("send", [])
