@@ -240,12 +240,16 @@ class ReminderCheck:
         return [row[0] for row in self._db.execute(load("reminders/find_customers"), keys)]
 
     def _still_wanted(self, reads: Reads) -> set[tuple[str, str]]:
-        """List the records that others point at and that were not asked for: staging tables and Ids."""
+        """
+        List the records that others point at, or that a merge may have moved, and that were not asked for.
+
+        :return: staging tables and Ids.
+        """
         company = self._run.company
-        keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+        keys = {"company_id": company.company_id, "realm_id": company.realm_id, "since": reads.changes_since}
         wanted = {(CUSTOMER.table, qbo_id) for qbo_id in self._customers()}
-        for statement in ("staging/select_missing_references", "staging/select_outdated_links"):
-            for table, qbo_ids in self._db.execute(load(statement), keys).fetchall():
+        for statement in ("select_missing_references", "select_outdated_links", "select_left_behind"):
+            for table, qbo_ids in self._db.execute(load(f"staging/{statement}"), keys).fetchall():
                 wanted |= {(table, qbo_id) for qbo_id in qbo_ids}
         return {(table, qbo_id) for table, qbo_id in wanted if not reads.was_asked(table, qbo_id)}
 

@@ -57,3 +57,19 @@ def test_money_of_a_loser_for_no_invoice_covers_what_the_winner_owes(cashier: Ca
     cashier.bench.sync(cashier.company)
 
     assert ask.about(invoice["source_id"]) == ("hold", ["covered_by_payment"])
+
+
+def test_an_invoice_that_came_from_a_loser_without_a_version_uses_no_payment_up(
+    cashier: Cashier, ask: Asking
+):
+    loser, winner = cashier.books.customer("Loser"), cashier.books.customer("Winner")
+    cashier.books.invoice(loser, "80")
+    invoice = cashier.books.invoice(winner, "100")
+    cashier.books.pay(winner, "100")
+    cashier.bench.sandbox.advance_clock(3000)
+    cashier.bench.sync(cashier.company)
+    cashier.bench.sandbox.change_settings(cashier.company.realm_id, merge_versions=False)
+    cashier.bench.sandbox.merge(cashier.company.realm_id, loser, winner)
+
+    verdict = ask(invoice)[invoice]
+    assert (says(verdict), verdict.total_due) == (("hold", ["covered_by_payment"]), 180)
