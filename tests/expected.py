@@ -169,7 +169,14 @@ def _payment(record: Json, realm_id: str) -> Json:
 
 
 def _allocations(record: Json, realm_id: str) -> list[Json]:
-    types = {"Invoice": "invoice", "CreditMemo": "credit_note", "JournalEntry": "journal_entry"}
+    types = {
+        "Invoice": "invoice",
+        "CreditMemo": "credit_note",
+        "JournalEntry": "journal_entry",
+        "Deposit": "deposit",
+        "Check": "check",
+        "Expense": "expense",
+    }
     tables = {"Invoice": "invoice", "CreditMemo": "credit_note"}
     links = [(link, line["Amount"]) for line in record["Line"] for link in line["LinkedTxn"]]
     return [

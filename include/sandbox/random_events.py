@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from include.sandbox import merging
+from include.sandbox.draws import ATTEMPTS, Draws, NothingSuitableError
 from include.sandbox.faults import Fault
-from include.sandbox.json_text import cents
+from include.sandbox.json_text import ZERO, cents
 from include.sandbox.scribe import Scribe, check_to, deposit_from, journal_of, payment_line, sales_line
 
 if TYPE_CHECKING:
@@ -20,26 +20,9 @@ if TYPE_CHECKING:
     from include.sandbox.books import Books
 
 Fields = dict[str, Any]
-_ATTEMPTS = 40
-_FIRST = (
-    "Amber",
-    "Blue",
-    "Cedar",
-    "Delta",
-    "Évora",
-    "Fjord",
-    "Granite",
-    "Harbour",
-    "Ivory",
-    "Juniper",
-    "Kōri",
-    "Łódź",
-)
-_SECOND = ("Bakery", "Clinic", "Design", "Foods", "Gardens", "Hotels", "Imports", "Labs", "Motors", "Studio")
-
-
-class NothingSuitableError(Exception):
-    """The books have no record for this kind of event."""
+_OTHERS = ("JournalEntry", "Deposit", "Purchase")
+_CREDITS = ("CreditMemo", "JournalEntry", "Deposit")
+_CHARGES = ("Invoice", "JournalEntry", "Purchase")
 
 
 def run(books: Books, count: int, seed: int, weights: dict[str, int] | None = None) -> dict[str, int]:
@@ -51,19 +34,17 @@ def run(books: Books, count: int, seed: int, weights: dict[str, int] | None = No
     return Events(Scribe(books), seed, weights).run(count)
 
 
-class Events:
+class Events(Draws):
     """
     Draws events and carries them out.
 
     :param scribe: writes them into the books.
-    :param weights: how likely events are, by kind, in place of the usual weight; deposits to receivables and
-        checks from them usually have none.
+    :param weights: how likely events are, by kind, in place of the usual weight; deposits to receivables, checks
+        from them and what becomes of those usually have none.
     """
 
     def __init__(self, scribe: Scribe, seed: int, weights: dict[str, int] | None = None) -> None:
-        self._scribe = scribe
-        self._books = scribe.books
-        self._random = random.Random(seed)  # noqa: S311  (repeatable, not secret)
+        super().__init__(scribe, seed)
         self._kinds: dict[Callable[[], None], int] = {
             self._new_customer: 4,
             self._new_sub_customer: 3,
@@ -91,6 +72,9 @@ class Events:
             self._pay_journal: 1,
             self._deposit: 0,
             self._check: 0,
+            self._settle_other: 0,
+            self._edit_other: 0,
+            self._delete_other: 0,
         }
         self._kinds |= {self._kind(name): weight for name, weight in (weights or {}).items()}
 
@@ -103,7 +87,7 @@ class Events:
     def run(self, count: int) -> dict[str, int]:
         """Run events until enough have succeeded; a refused one is drawn anew."""
         done: Counter[str] = Counter()
-        for _ in range(count * _ATTEMPTS):
+        for _ in range(count * ATTEMPTS):
             if done.total() >= count:
                 break
             kind = self._random.choices(list(self._kinds), list(self._kinds.values()))[0]
@@ -113,32 +97,6 @@ class Events:
                 continue
             done[kind.__name__.lstrip("_")] += 1
         return dict(done)
-
-    def _pick(self, entity: str, suits: Callable[[Fields], bool]) -> Fields:
-        ids = list(self._books.tables[entity].records)
-        for _ in range(_ATTEMPTS if ids else 0):
-            fields = self._scribe.read(entity, self._random.choice(ids))
-            if suits(fields):
-                return fields
-        raise NothingSuitableError(entity)
-
-    def _amount(self, low: int = 5, high: int = 900) -> str:
-        return str(Decimal(self._random.randint(low * 100, high * 100)) / 100)
-
-    def _name(self) -> str:
-        words = (
-            self._random.choice(_FIRST),
-            self._random.choice(_SECOND),
-            str(self._random.randint(1, 99_999)),
-        )
-        return " ".join(words)
-
-    def _lines(self) -> list[tuple[str, str, str]]:
-        items = [record.id for record in self._books.all("Item") if record.active]
-        return [
-            (self._random.choice(items), str(self._random.randint(1, 6)), self._amount())
-            for _ in range(self._random.randint(1, 4))
-        ]
 
     def _active_customer(self) -> Fields:
         return self._pick("Customer", lambda fields: bool(fields["Active"]))
@@ -284,6 +242,28 @@ class Events:
 
     def _check(self) -> None:
         check_to(self._scribe, self._active_customer()["Id"], Decimal(self._amount()))
+
+    def _settle_other(self) -> None:
+        """Link what a customer is owed to what it owes, or one of its sub-customers; money may pay the rest."""
+        credit, left = self._open_item(self._random.choice(_CREDITS), lambda item: item.amount < ZERO)
+        family = self._books.index.trees["Customer"].family(left.customer)
+        charge, owed = self._open_item(
+            self._random.choice(_CHARGES), lambda item: item.amount > ZERO and item.customer in family
+        )
+        part = cents(min(left.amount, owed.amount) * self._random.randint(1, 4) / 4)
+        money = self._random.choice((ZERO, owed.amount - part))
+        self._scribe.pay(left.customer, money, (*charge, part + money), (*credit, part))
+
+    def _edit_other(self) -> None:
+        entity = self._random.choice(_OTHERS)
+        form = self._pick(entity, lambda _fields: True)
+        value = Decimal(self._amount())
+        lines = [line if "LinkedTxn" in line else {**line, "Amount": value} for line in form["Line"]]
+        self._scribe.change(entity, form["Id"], Line=lines)
+
+    def _delete_other(self) -> None:
+        entity = self._random.choice(_OTHERS)
+        self._scribe.drop(entity, self._pick(entity, lambda _fields: True)["Id"])
 
     def _pay_journal(self) -> None:
         journal = self._pick("JournalEntry", _is_charge)

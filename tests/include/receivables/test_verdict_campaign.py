@@ -31,8 +31,9 @@ BOOKS = {"customers": 120, "invoices": 900, "payments": 350}
 LARGE_BOOKS = {"customers": 600, "invoices": 6000, "payments": 2500}
 IS_LARGE = INVOICES > 100_000
 EVENTS = 60
-# What settles invoices otherwise than by payments and credit memos is as common as those.
+# What settles invoices otherwise than by payments and credit memos is as common as those, and often linked to them.
 WEIGHTS = {"journal": 12, "deposit": 10, "check": 10, "merge": 4, "new_sub_customer": 8, "pay_journal": 4}
+WEIGHTS |= {"settle_other": 20, "edit_other": 4, "delete_other": 4}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
