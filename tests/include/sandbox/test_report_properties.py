@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.sandbox import reports
-from include.sandbox.open_items import open_items
+from include.sandbox.open_on_day import open_items
 from include.sandbox.random_events import Events
 from include.sandbox.scribe import Scribe
 from tests.include.sandbox.reading_reports import owed, total
