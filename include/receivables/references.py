@@ -15,7 +15,6 @@ from include.sql import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from psycopg import Connection
 
@@ -57,13 +56,27 @@ def fetch_merged(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None
     _fetch(db, quickbooks, run, _select(db, run, "sync/select_merged"))
 
 
-def fetch_left_behind(db: Connection, quickbooks: QuickBooksClient, run: Run, *, since: datetime) -> None:
-    """
-    Read what Peakflo has under customers that have gone, which may be those of the customers they were merged into.
+def fetch_left_behind(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
+    """Read what Peakflo has under customers that have gone: it may be those' whom they were merged into."""
+    wanted = select_left_behind(db, run)
+    _fetch(db, quickbooks, run, wanted)
+    settle_left_behind(db, run, wanted)
 
-    :param since: QuickBooks' time from which on a customer that went has not been followed yet.
+
+def select_left_behind(db: Connection, run: Run) -> set[tuple[str, str]]:
+    """List what Peakflo has under customers that have gone and what was not read since, if it can be read."""
+    return _select(db, run, "staging/select_left_behind") - _unreadable(db, run)
+
+
+def settle_left_behind(db: Connection, run: Run, read: set[tuple[str, str]]) -> None:
     """
-    _fetch(db, quickbooks, run, _select(db, run, "staging/select_left_behind", since=since))
+    Forget the customers that went, as far as all that they had was read since.
+
+    :param read: what was asked for after they had gone, and answered; what could not be read does not count.
+    """
+    keys = [f"{table}/{qbo_id}" for table, qbo_id in read - _unreadable(db, run)]
+    company = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
+    db.execute(load("staging/settle_left_behind"), company | {"read": keys})
 
 
 def read_own_entries(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
@@ -109,16 +122,16 @@ def split_ids(qbo_ids: Iterable[str], unreadable: set[str]) -> Iterator[list[str
 
 def list_unreadable(db: Connection, run: Run, entity: Entity) -> set[str]:
     """List the records of an entity that could not be read when they were read last."""
-    return {
-        qbo_id
-        for table, qbo_id in _select(db, run, "staging/select_unreadable", older_than=timedelta())
-        if table == entity.table
-    }
+    return {qbo_id for table, qbo_id in _unreadable(db, run) if table == entity.table}
 
 
 def read_unreadable(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
     """Try again, once an hour, to read what could not be read: QuickBooks may have been mended without a word."""
     _fetch(db, quickbooks, run, _select(db, run, "staging/select_unreadable", older_than=PROBE_EVERY))
+
+
+def _unreadable(db: Connection, run: Run) -> set[tuple[str, str]]:
+    return _select(db, run, "staging/select_unreadable", older_than=timedelta())
 
 
 def _select(db: Connection, run: Run, statement: str, **more: Any) -> set[tuple[str, str]]:

@@ -17,7 +17,12 @@ from include.receivables.deadline import Deadline
 from include.receivables.fact_reads import read_facts
 from include.receivables.locks import realm_transaction
 from include.receivables.merging import merge_pending
-from include.receivables.references import BY_TABLE, list_unreadable
+from include.receivables.references import (
+    BY_TABLE,
+    list_unreadable,
+    select_left_behind,
+    settle_left_behind,
+)
 from include.receivables.reminder_reads import DatabaseUnreachableError, LateError, ReminderReader, cause_of
 from include.receivables.side_connection import SideConnection
 from include.receivables.staging import read_cursor
@@ -212,6 +217,7 @@ class ReminderCheck:
             reader.stage(db)
             wanted = self._still_wanted(reader.reads)
             if not wanted:
+                settle_left_behind(db, self._run, wanted)
                 return self._merge_and_judge(reader.reads)
         for table in sorted({table for table, _ in wanted}):
             self._ask_for(reader, BY_TABLE[table], [qbo_id for of, qbo_id in wanted if of == table])
@@ -219,6 +225,7 @@ class ReminderCheck:
         limit_waits(db, self._deadline.left)
         with realm_transaction(db, realm_id):
             reader.stage(db)
+            settle_left_behind(db, self._run, wanted - reader.reads.causes.keys())
             return self._merge_and_judge(reader.reads)
 
     def _ask(self, reader: ReminderReader) -> None:
@@ -241,17 +248,19 @@ class ReminderCheck:
 
     def _still_wanted(self, reads: Reads) -> set[tuple[str, str]]:
         """
-        List the records that others point at, or that a merge may have moved, and that were not asked for.
+        List the records that others point at and that were not asked for, and those that a merge may have moved.
 
         :return: staging tables and Ids.
         """
         company = self._run.company
-        keys = {"company_id": company.company_id, "realm_id": company.realm_id, "since": reads.changes_since}
+        keys = {"company_id": company.company_id, "realm_id": company.realm_id}
         wanted = {(CUSTOMER.table, qbo_id) for qbo_id in self._customers()}
-        for statement in ("select_missing_references", "select_outdated_links", "select_left_behind"):
-            for table, qbo_ids in self._db.execute(load(f"staging/{statement}"), keys).fetchall():
+        for statement in ("staging/select_missing_references", "staging/select_outdated_links"):
+            for table, qbo_ids in self._db.execute(load(statement), keys).fetchall():
                 wanted |= {(table, qbo_id) for qbo_id in qbo_ids}
-        return {(table, qbo_id) for table, qbo_id in wanted if not reads.was_asked(table, qbo_id)}
+        asked = {(table, qbo_id) for table, qbo_id in wanted if reads.was_asked(table, qbo_id)}
+        # Whatever was asked for at the same time as the changes may be from before the merge that they tell of.
+        return (wanted - asked) | select_left_behind(self._db, self._run)
 
     def _merge_and_judge(self, reads: Reads) -> list[Verdict]:
         merge_pending(self._db, self._run)

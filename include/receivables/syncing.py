@@ -68,7 +68,7 @@ def sync_company(
     read_changes(db, quickbooks, run, cursor - OVERLAP, accept_deletions=accept_deletions)
     read_unreadable(db, quickbooks, run)
     fetch_merged(db, quickbooks, run)
-    fetch_left_behind(db, quickbooks, run, since=cursor - OVERLAP)
+    fetch_left_behind(db, quickbooks, run)
     fetch_missing(db, quickbooks, run)
     fetch_outdated(db, quickbooks, run)
     outbox.compare_taken_back(db, run.company)

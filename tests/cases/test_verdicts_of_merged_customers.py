@@ -59,17 +59,55 @@ def test_money_of_a_loser_for_no_invoice_covers_what_the_winner_owes(cashier: Ca
     assert ask.about(invoice["source_id"]) == ("hold", ["covered_by_payment"])
 
 
-def test_an_invoice_that_came_from_a_loser_without_a_version_uses_no_payment_up(
-    cashier: Cashier, ask: Asking
-):
+@pytest.fixture
+def moved(cashier: Cashier) -> tuple[str, str]:
+    """Two open invoices: one goes over to the other's customer, who has paid that one, without a version of its own."""
     loser, winner = cashier.books.customer("Loser"), cashier.books.customer("Winner")
-    cashier.books.invoice(loser, "80")
-    invoice = cashier.books.invoice(winner, "100")
+    moving, paid = cashier.books.invoice(loser, "80"), cashier.books.invoice(winner, "100")
     cashier.books.pay(winner, "100")
-    cashier.bench.sandbox.advance_clock(3000)
+    sandbox, realm_id = cashier.bench.sandbox, cashier.company.realm_id
+    sandbox.advance_clock(3000)
     cashier.bench.sync(cashier.company)
-    cashier.bench.sandbox.change_settings(cashier.company.realm_id, merge_versions=False)
-    cashier.bench.sandbox.merge(cashier.company.realm_id, loser, winner)
+    sandbox.change_settings(realm_id, merge_versions=False)
+    sandbox.merge(realm_id, loser, winner)
+    return moving, paid
 
-    verdict = ask(invoice)[invoice]
+
+def test_an_invoice_that_came_from_a_loser_without_a_version_uses_no_payment_up(
+    moved: tuple[str, str], ask: Asking
+):
+    _, paid = moved
+
+    verdict = ask(paid)[paid]
     assert (says(verdict), verdict.total_due) == (("hold", ["covered_by_payment"]), 180)
+
+
+def test_nor_does_one_that_could_not_be_read_since(cashier: Cashier, moved: tuple[str, str], ask: Asking):
+    moving, paid = moved
+    sandbox, realm_id = cashier.bench.sandbox, cashier.company.realm_id
+    sandbox.poison(realm_id, "Invoice", moving)
+    for _ in range(3):
+        [verdict] = ask.judgement(paid).verdicts
+        assert (says(verdict), verdict.total_due) == (("unknown", ["unexplained_balance"]), None)
+        sandbox.advance_clock(3000)
+        cashier.bench.sync(cashier.company)
+
+    sandbox.serve_truth(realm_id)
+    cashier.bench.db.execute("update sync.problem set last_seen_at = last_seen_at - interval '1 hour'")
+    cashier.bench.sync(cashier.company)
+
+    assert ask.about(paid) == ("hold", ["covered_by_payment"])
+
+
+def test_nor_does_one_whose_reading_failed_again_and_again(
+    cashier: Cashier, moved: tuple[str, str], ask: Asking
+):
+    _, paid = moved
+    sandbox, realm_id = cashier.bench.sandbox, cashier.company.realm_id
+    for _ in range(3):
+        sandbox.add_fault("500", realm=realm_id, path="query", entity="Invoice")
+        assert ask.about(paid)[0] == "unknown"
+        sandbox.clear_faults()
+        sandbox.advance_clock(3000)
+
+    assert ask.about(paid) == ("hold", ["covered_by_payment"])

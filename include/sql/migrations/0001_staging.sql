@@ -71,8 +71,6 @@ create function staging.is_gone(deleted_at timestamptz, customer jsonb) returns 
 language sql immutable parallel safe
 return deleted_at is not null or coalesce(customer ->> 'Active', '') = 'false';
 
-create index on staging.customer (realm_id, read_at) where staging.is_gone(deleted_at, payload);
-
 -- Every version seen: what QuickBooks had said at a moment is the newest one read before it.
 create view staging.version as
 select
@@ -109,6 +107,13 @@ create table staging.unmerged (
     qbo_id text not null,
     queued_at timestamptz not null default now(),
     primary key (realm_id, entity, qbo_id)
+);
+
+-- The customers that went: what they had may be another's by now, and was not read since.
+create table staging.gone_customer (
+    realm_id text not null,
+    qbo_id text not null,
+    primary key (realm_id, qbo_id)
 );
 
 -- From which moment of QuickBooks' clock the next read of an entity asks for changes.
@@ -154,6 +159,15 @@ begin
     from replaced;
     insert into staging.unmerged (realm_id, entity, qbo_id)
     select realm_id, entity, qbo_id from replaced
+    on conflict do nothing;
+    insert into staging.gone_customer (realm_id, qbo_id)
+    select staged.realm_id, staged.qbo_id
+    from replaced
+    inner join staging.customer as staged on replaced.realm_id = staged.realm_id and replaced.qbo_id = staged.qbo_id
+    where
+        replaced.entity = 'customer'
+        and staging.is_gone(staged.deleted_at, staged.payload)
+        and not staging.is_gone(replaced.deleted_at, replaced.payload)
     on conflict do nothing;
     return null;
 end

@@ -1,5 +1,5 @@
--- List the records that are staged or even refused and not merged, so that what is merged of them is old, and whose
--- they are, as far as that can be told.
+-- List the records that are staged or even refused and not merged, or were not read since it mattered, so that what is
+-- merged of them is old, and whose they are, as far as that can be told.
 with waiting as (
     select
         unmerged.entity,
@@ -36,4 +36,11 @@ left join mapping.customer as mapped
         = case waiting.entity
             when 'customer' then waiting.qbo_id
             else record.payload #>> '{CustomerRef,value}'
-        end;
+        end
+union all
+-- What is a customer's that went may be anybody's by now.
+select
+    entity,
+    qbo_id,
+    null as customer_id
+from peakflo.left_behind(%(company_id)s, %(realm_id)s);
