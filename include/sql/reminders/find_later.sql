@@ -1,8 +1,9 @@
 -- Find the customers of whom a record may be of another moment than what was told of all changes: it is not as that
 -- says, and not from before it either. The time of an answer proves nothing of how late its content is, it is when
 -- QuickBooks began it. Where several answers tell, what changed since the first was begun may be in some of them only.
--- A document's money never changes without its LastUpdatedTime; of a customer's balances nobody has said so, but those
--- that are as before are from before, whatever else the record says otherwise, such as its parent's name.
+-- A document's money never changes without its LastUpdatedTime; of a customer's balances nobody has said so. But where
+-- they are as they were long before the changes were asked for, which did not tell of the customer either, they are of
+-- no other moment, whatever else the record says otherwise, such as its parent's name.
 with moment as (
     select
         %(changes_since)s::timestamptz as since,
@@ -64,15 +65,14 @@ where
                 and (staged.read_at > moment.read_at or staged.run_id = %(run_id)s)
                 and (
                     select
-                        before.payload -> 'Balance' = staged.payload -> 'Balance'
+                        before.read_at < moment.since
+                        and before.payload -> 'Balance' = staged.payload -> 'Balance'
                         and before.payload -> 'BalanceWithJobs' = staged.payload -> 'BalanceWithJobs'
                     from staging.history as before
                     where
                         before.realm_id = %(realm_id)s
                         and before.entity = 'customer'
                         and before.qbo_id = staged.qbo_id
-                        and before.read_at <= moment.read_at
-                        and before.run_id <> %(run_id)s
                     order by before.version_id desc
                     limit 1
                 ) is not true
