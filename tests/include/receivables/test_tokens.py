@@ -18,6 +18,7 @@ from include.errors import (
 )
 from include.receivables import companies, jobs
 from include.receivables.tokens import TokenCipher
+from tests.airflow_settings import FERNET_KEY
 from tests.other_process import (
     Keys,
     count_accounts,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from include.sandbox.control import SandboxControl
     from tests.workbench import Workbench
 
-FERNET_KEY = Fernet.generate_key().decode()
 DAY = 86_400
 # What OAuth and Intuit name, beside what nobody does.
 NO_DISCONNECT = (
