@@ -5,12 +5,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.fernet import Fernet
 
 from include.quickbooks.entities import ACCOUNT
 from include.receivables import companies, connecting
 from include.receivables.connecting import Answer, ConnectError, Visitor
 from tests import killed_connecting
+from tests.airflow_settings import FERNET_KEY
 from tests.consent import decide, query_of
 from tests.killed_connecting import CONNECTED
 from tests.killing import preloaded, when_free
@@ -33,7 +33,7 @@ PATIENCE = 30
 
 @pytest.fixture
 def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, Fernet.generate_key().decode())
+    return Keys.of(sandbox, db_url, FERNET_KEY)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.fernet import Fernet
 
+from tests.airflow_settings import FERNET_KEY
 from tests.cashier import Cashier
 from tests.delivery_campaign import INVOICED, MOST_LIKELY, Campaign
 from tests.killing import preloaded
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @pytest.fixture
 def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, Fernet.generate_key().decode())
+    return Keys.of(sandbox, db_url, FERNET_KEY)
 
 
 @pytest.fixture(scope="module")

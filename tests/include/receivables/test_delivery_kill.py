@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from cryptography.fernet import Fernet
 
 from include.receivables import deliveries
 from include.receivables.sending import SETTLED_AFTER
 from tests import killed_delivery
+from tests.airflow_settings import FERNET_KEY
 from tests.killed_delivery import ANY
 from tests.killing import PATIENCE, preloaded, wait_until, when_free
 from tests.other_process import Keys
@@ -205,7 +205,7 @@ class Scene:
 
 @pytest.fixture
 def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, Fernet.generate_key().decode())
+    return Keys.of(sandbox, db_url, FERNET_KEY)
 
 
 @pytest.fixture

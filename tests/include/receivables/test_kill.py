@@ -5,9 +5,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.fernet import Fernet
 
 from tests import repeated_job, truth
+from tests.airflow_settings import FERNET_KEY
 from tests.killing import PATIENCE, preloaded, when_free
 from tests.other_process import Keys
 from tests.workbench import Workbench
@@ -25,7 +25,7 @@ MANY = {"customers": 60, "invoices": 2500, "payments": 1200}
 
 @pytest.fixture
 def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, Fernet.generate_key().decode())
+    return Keys.of(sandbox, db_url, FERNET_KEY)
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from cryptography.fernet import Fernet
 
 from include.receivables.pace import MOST, PERIOD, SharedPace
 from include.receivables.side_connection import SideConnection
 from include.sql import load
+from tests.airflow_settings import FERNET_KEY
 from tests.other_process import Keys, count_accounts, run_at_once
 from tests.quick_start import connect_as_imported
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from include.sandbox.control import SandboxControl
     from tests.workbench import Workbench
 
-FERNET_KEY = Fernet.generate_key().decode()
 # How exactly a moment is known as a double.
 CLOCK_SECONDS = 0.001
 

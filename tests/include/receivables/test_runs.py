@@ -4,13 +4,13 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.fernet import Fernet
 
 from include.errors import BusyError, ReceivablesError, UnreachableError
 from include.quickbooks.calls import CallCounts
 from include.receivables import jobs
 from include.receivables.jobs import Occasion
 from include.receivables.runs import company_run, end_beside, start_beside
+from tests.airflow_settings import FERNET_KEY
 from tests.other_process import Keys, die_in_mid_run, run_elsewhere
 from tests.quick_start import connect_as_imported, held
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from include.receivables.runs import Run
     from include.sandbox.control import SandboxControl
     from tests.workbench import Workbench
-
-FERNET_KEY = Fernet.generate_key().decode()
 
 
 @pytest.fixture
