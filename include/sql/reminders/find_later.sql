@@ -2,8 +2,8 @@
 -- says, and not from before it either. The time of an answer proves nothing of how late its content is, it is when
 -- QuickBooks began it. Where several answers tell, what changed since the first was begun may be in some of them only.
 -- A document's money never changes without its LastUpdatedTime; of a customer's balances nobody has said so. But where
--- they are as they were long before the changes were asked for, which did not tell of the customer either, they are of
--- no other moment, whatever else the record says otherwise, such as its parent's name.
+-- they are as they were before the changes were asked for, which did not tell of the customer either, they are of no
+-- other moment, whatever else the record says otherwise, such as its parent's name.
 with moment as (
     select
         %(changes_since)s::timestamptz as since,
@@ -65,10 +65,12 @@ where
                 and (staged.read_at > moment.read_at or staged.run_id = %(run_id)s)
                 and (
                     select
-                        before.read_at < moment.since
+                        earlier.ended_at < own.started_at
                         and before.payload -> 'Balance' = staged.payload -> 'Balance'
                         and before.payload -> 'BalanceWithJobs' = staged.payload -> 'BalanceWithJobs'
                     from staging.history as before
+                    inner join sync.run as own on own.run_id = %(run_id)s
+                    left join sync.run as earlier on before.run_id = earlier.run_id
                     where
                         before.realm_id = %(realm_id)s
                         and before.entity = 'customer'
