@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     RunDag = Callable[..., TestRun]
 
 DAG_ID = "refresh_before_reminder"
+# For what is not about the deadline: to begin a run may take long on a busy machine.
+PATIENT = {"deadline_seconds": 60}
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def verdicts(bench: Workbench, run: TestRun) -> list[tuple[str, list[str], Any]]
 
 
 def test_a_run_whose_invoices_were_all_checked_is_green(run_dag: RunDag, bench: Workbench, invoice: str):
-    run = run_dag(DAG_ID, company_id="acme", invoice_ids=[invoice])
+    run = run_dag(DAG_ID, **PATIENT, company_id="acme", invoice_ids=[invoice])
 
     assert run.tasks == {"refresh_and_judge": "success"}
     assert verdicts(bench, run) == [("send", [], 100)]
@@ -52,7 +54,7 @@ def test_a_run_that_could_not_check_an_invoice_is_red_and_says_why(
 ):
     bench.sandbox.add_fault("429")
 
-    run = run_dag(DAG_ID, company_id="acme", invoice_ids=[invoice])
+    run = run_dag(DAG_ID, **PATIENT, company_id="acme", invoice_ids=[invoice])
 
     assert run.state == "failed"
     assert verdicts(bench, run) == [("unknown", ["throttled"], None)]
@@ -77,7 +79,7 @@ def test_the_deadline_begins_with_the_trigger(run_dag: RunDag, bench: Workbench,
 def test_without_invoices_all_open_ones_of_the_company_are_checked(
     run_dag: RunDag, bench: Workbench, invoice: str
 ):
-    run = run_dag(DAG_ID, company_id="acme")
+    run = run_dag(DAG_ID, **PATIENT, company_id="acme")
 
     assert verdicts(bench, run) == [("send", [], 100)]
 
@@ -85,7 +87,7 @@ def test_without_invoices_all_open_ones_of_the_company_are_checked(
 def test_an_id_in_capitals_and_one_given_twice_are_the_same_invoice(
     run_dag: RunDag, bench: Workbench, invoice: str
 ):
-    run = run_dag(DAG_ID, company_id="acme", invoice_ids=[invoice, invoice.upper(), invoice])
+    run = run_dag(DAG_ID, **PATIENT, company_id="acme", invoice_ids=[invoice, invoice.upper(), invoice])
 
     assert verdicts(bench, run) == [("send", [], 100)]
 
@@ -96,7 +98,7 @@ def test_a_missing_connection_fails_the_run_with_a_sentence_about_it(
 ):
     monkeypatch.delenv(missing)
 
-    run = run_dag(DAG_ID, company_id="acme", invoice_ids=[invoice])
+    run = run_dag(DAG_ID, **PATIENT, company_id="acme", invoice_ids=[invoice])
 
     assert run.state == "failed"
     assert "1 of 1 invoices could not be checked (configuration)" in run.log
@@ -106,7 +108,7 @@ def test_a_conf_with_an_unknown_key_asks_nobody(run_dag: RunDag, bench: Workbenc
     [realm_id] = bench.db.execute("select realm_id from sync.connection").fetchone()
     bench.sandbox.reset_calls(realm_id)
 
-    run = run_dag(DAG_ID, company_id="acme", invoice_id=invoice)
+    run = run_dag(DAG_ID, **PATIENT, company_id="acme", invoice_id=invoice)
 
     assert run.state == "failed"
     assert "0 of 0 invoices could not be checked (configuration)" in run.log
