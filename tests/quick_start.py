@@ -44,6 +44,12 @@ def pass_the_pause(db: psycopg.Connection) -> None:
     db.execute("update sync.connection set refused_at = refused_at - %s", [REFUSAL_PAUSE])
 
 
+def let_an_hour_pass(db: psycopg.Connection) -> None:
+    """Let the hour pass after which what could not be taken in is read again."""
+    db.execute("update sync.problem set last_seen_at = last_seen_at - interval '1 hour'")
+    db.execute("update staging.unmerged set queued_at = queued_at - interval '1 hour'")
+
+
 def disconnect_in_quickbooks(bench: Workbench, company: Company) -> None:
     """Let an admin disconnect the app in QuickBooks, of which the sync has met the first sign a while ago."""
     bench.sandbox.revoke(company.realm_id)

@@ -126,8 +126,14 @@ def list_unreadable(db: Connection, run: Run, entity: Entity) -> set[str]:
 
 
 def read_unreadable(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:
-    """Try again, once an hour, to read what could not be read: QuickBooks may have been mended without a word."""
-    _fetch(db, quickbooks, run, _select(db, run, "staging/select_unreadable", older_than=PROBE_EVERY))
+    """
+    Read again, once an hour, what could not be read, or was answered in a form that Peakflo's tables refuse.
+
+    QuickBooks may have been mended without a word: its record is as it was, and is not told of as changed.
+    """
+    wanted = _select(db, run, "staging/select_unreadable", older_than=PROBE_EVERY)
+    wanted |= _select(db, run, "staging/select_unmergeable", older_than=PROBE_EVERY)
+    _fetch(db, quickbooks, run, wanted)
 
 
 def _unreadable(db: Connection, run: Run) -> set[tuple[str, str]]:

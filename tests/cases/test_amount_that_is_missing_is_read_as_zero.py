@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.asking import Asking, says
+from tests.quick_start import let_an_hour_pass
 from tests.staged import Staged, staged_company
 
 if TYPE_CHECKING:
@@ -143,3 +144,24 @@ def test_a_verdict_on_what_an_amount_is_missing_for_is_unknown(
     asked = made if entity == "Invoice" else invoice
     verdicts = {verdict.invoice_id: says(verdict)[0] for verdict in ask.judgement(asked, of_grace).verdicts}
     assert verdicts == {ask.id("invoice", asked): "unknown", ask.id("invoice", of_grace): "send"}
+
+
+def test_one_that_was_missing_for_a_while_is_read_again(cashier: Cashier):
+    """QuickBooks need not say that it is mended: the record is as it was, and changes tell nothing of it."""
+    bench, realm_id = cashier.bench, cashier.company.realm_id
+    ask = Asking(bench, cashier.company)
+    customer = cashier.books.customer("Ada")
+    invoice, payment = cashier.books.invoice(customer, "100"), cashier.books.pay(customer, "100")
+    bench.sandbox.serve(realm_id, "Payment", payment, drop=["UnappliedAmt"])
+    bench.sync(cashier.company)
+    bench.sandbox.advance_clock(3000)
+    bench.sync(cashier.company)
+    bench.sandbox.serve_truth(realm_id)
+    bench.sync(cashier.company)
+    assert ask.about(invoice) == ("unknown", ["not_merged"])
+
+    let_an_hour_pass(bench.db)
+    bench.sync(cashier.company)
+
+    assert ask.about(invoice) == ("hold", ["covered_by_payment"])
+    assert bench.db.execute("select from sync.problem where state <> 'resolved'").fetchone() is None

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.quick_start import let_an_hour_pass
 from tests.reading import Reading
 
 if TYPE_CHECKING:
@@ -66,6 +67,6 @@ def test_it_is_tried_again_now_and_then(reading: Reading):
     reading.bench.sandbox.serve_truth(reading.company.realm_id)
     reading.bench.sync(reading.company)
     assert reading.problems() == {("invoice", reading.odd, "unreadable")}
-    reading.bench.db.execute("update sync.problem set last_seen_at = last_seen_at - interval '1 hour'")
+    let_an_hour_pass(reading.bench.db)
     reading.bench.sync(reading.company)
     assert reading.problems() == set()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.asking import Asking, says
+from tests.quick_start import let_an_hour_pass
 
 if TYPE_CHECKING:
     from tests.cashier import Cashier
@@ -93,7 +94,7 @@ def test_nor_does_one_that_could_not_be_read_since(cashier: Cashier, moved: tupl
         cashier.bench.sync(cashier.company)
 
     sandbox.serve_truth(realm_id)
-    cashier.bench.db.execute("update sync.problem set last_seen_at = last_seen_at - interval '1 hour'")
+    let_an_hour_pass(cashier.bench.db)
     cashier.bench.sync(cashier.company)
 
     assert ask.about(paid) == ("hold", ["covered_by_payment"])

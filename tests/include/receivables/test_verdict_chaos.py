@@ -16,6 +16,7 @@ from include.errors import ReceivablesError
 from include.receivables.reminders import ReminderRequest, refresh_and_judge
 from tests.include.receivables.test_verdict_campaign import WEIGHTS, judge_all, known
 from tests.oracle import Oracle
+from tests.quick_start import let_an_hour_pass
 
 if TYPE_CHECKING:
     from include.receivables.companies import Company
@@ -89,7 +90,7 @@ def test_nothing_settled_is_reminded_of_whatever_fails(bench: Workbench, seed: i
         bench.sandbox.advance_clock(chance.choice((0, 1, 90, 1500)))
 
     trouble.end()
-    bench.db.execute("update sync.problem set last_seen_at = last_seen_at - interval '1 hour'")
+    let_an_hour_pass(bench.db)
     bench.sync(company)
     assert "send" in judge_all(bench, company)
     print(seed, sent)
