@@ -82,6 +82,11 @@ class Family(msgspec.Struct, frozen=True):
     owed: Decimal | None
     is_later: bool
 
+    @property
+    def spare(self) -> Decimal:
+        """What covers their invoices."""
+        return NOTHING if self.owed is None else self.open - self.owed
+
 
 @dataclass(frozen=True, slots=True)
 class Cover:
@@ -128,7 +133,7 @@ def read(payers: Sequence[Payer], family: Family | None, unbooked: Iterable[Mone
     own = Cover(tuple(unbooked))
     readings = list(accumulate(map(_of, payers), initial=own))[1:]
     if family is not None and family.owed is not None:
-        readings.insert(0, own + Cover(other=family.open - family.owed))
+        readings.insert(0, own + Cover(other=family.spare))
     # The last of those that cover as much: it names all that counts.
     return max(reversed(readings), key=lambda reading: reading.amount)
 

@@ -56,11 +56,17 @@ class _Relation(msgspec.Struct, frozen=True):
 
 
 class _Stray(msgspec.Struct, frozen=True):
-    """A record that could not be taken in, and whose it is: a row of ``reminders/list_strays``."""
+    """
+    A record that could not be taken in: a row of ``reminders/list_strays``.
+
+    :param customer_id: whose it is, if anybody knows.
+    :param amount: how much it asks for at most, if anybody knows.
+    """
 
     entity: str
     qbo_id: str
     customer_id: UUID | None
+    amount: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +102,11 @@ class _Customers:
         customer = self.known[customer_id]
         holding = self._holding(customer_id, currency)
         concerned = {relation.id for relation in self.payers[customer_id]}
-        has_totals = {customer_id, None}.isdisjoint(
-            stray.customer_id for stray in self.strays if stray.entity == "invoice"
-        )
+        head_id = self.heads.get(customer_id)
+        family = {member.id for member in self.members[head_id]} if head_id else set()
+        strays = [stray for stray in self.strays if stray.entity == "invoice"]
+        own = [stray.amount for stray in strays if stray.customer_id in concerned | family]
+        has_totals = {customer_id, None}.isdisjoint(stray.customer_id for stray in strays)
         payers = [
             (self.known[relation.id], relation.level)
             for relation in self.payers[customer_id]
@@ -114,11 +122,14 @@ class _Customers:
                 for payer, level in payers
                 if not level or payer.currency == currency
             ],
-            "family": self._family(self.heads.get(customer_id), currency),
-            "is_customer_waiting": not concerned.isdisjoint(
-                stray.customer_id for stray in self.strays if stray.entity != "invoice"
+            "family": self._family(head_id, currency),
+            "is_customer_waiting": any(
+                stray.customer_id in (concerned | family if stray.entity == "customer" else concerned)
+                for stray in self.strays
+                if stray.entity != "invoice"
             ),
-            "has_strays": not (concerned | {None}).isdisjoint(stray.customer_id for stray in self.strays),
+            "missing": None if None in own else sum(filter(None, own), NOTHING),
+            "has_foundlings": any(stray.customer_id is None for stray in strays),
         }
 
     def _payer(self, customer: _Customer, currency: str | None) -> Payer:

@@ -26,7 +26,9 @@ class Facts:
     :param future_payments: the payments with a date in the future that are applied to the invoice.
     :param unbooked: Peakflo's payments for the invoice that QuickBooks' balance of it does not contain.
     :param questioned: the ids of those that somebody has to look into.
-    :param has_strays: whether QuickBooks has a document that could not be taken in, of a payer or of nobody knows whom.
+    :param missing: what those invoices of the payers and the family ask for at most that could not be taken in; None if
+        nobody knows.
+    :param has_foundlings: whether an invoice could not be taken in of which nobody knows whose it is.
     """
 
     invoice_id: UUID
@@ -51,7 +53,8 @@ class Facts:
     questioned: list[str]
     is_invoice_waiting: bool
     is_customer_waiting: bool
-    has_strays: bool
+    missing: Decimal | None
+    has_foundlings: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from include.receivables.verdict_facts import Facts, Freshness
 
 # Kept with each verdict. To be raised with each change of the rules: a replay then shows which verdicts would differ.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 # A verdict says what QuickBooks had at one moment: later than this after it, it has to be asked for anew.
 GOOD_FOR = timedelta(minutes=10)
@@ -200,8 +200,9 @@ def _is_unexplained(facts: Facts, covering: Cover) -> bool:
     """
     Tell whether a payer's balance and what was read of its documents do not go together.
 
-    A difference is other money only if no document is missing: none that came after the changes were read, and, where
-    payments or credits count as used up, none that could not be taken in.
+    A difference is other money only if no document came after the changes were read. It is all of it only if no invoice
+    is missing: there is more of it by what that one asks for. Where there seems to be none, there is not expected to be
+    exactly as much as an invoice asks for of which nobody knows whose it is.
     """
     if any(payer.balance is None for payer in facts.payers):
         return True
@@ -209,7 +210,10 @@ def _is_unexplained(facts: Facts, covering: Cover) -> bool:
         return True
     if any(payer.is_later and payer.other for payer in facts.payers):
         return True
-    return facts.has_strays and covering.other < 0 and covering.documented >= facts.amount_due
+    if facts.missing is None or (facts.missing and covering.amount + facts.missing >= facts.amount_due):
+        return True
+    has_other = any(payer.other for payer in facts.payers) or bool(facts.family and facts.family.spare)
+    return facts.has_foundlings and has_other
 
 
 def _in_future(money: Iterable[Money]) -> list[Reason]:

@@ -1,15 +1,17 @@
 -- List the records that are staged or even refused and not merged, or were not read since it mattered, so that what is
--- merged of them is old, and whose they are, as far as that can be told.
+-- merged of them is old; whose they are, and how much they may ask for, as far as that can be told.
 with waiting as (
     select
         unmerged.entity,
-        unmerged.qbo_id
+        unmerged.qbo_id,
+        false as is_unreadable
     from staging.unmerged as unmerged
     where unmerged.realm_id = %(realm_id)s and unmerged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
     union
     select
         entity,
-        qbo_id
+        qbo_id,
+        code = 'unreadable' as is_unreadable
     from sync.problem
     where
         company_id = %(company_id)s
@@ -22,7 +24,8 @@ with waiting as (
 select
     waiting.entity,
     waiting.qbo_id,
-    mapped.peakflo_id as customer_id
+    mapped.peakflo_id as customer_id,
+    case when not waiting.is_unreadable then staging.amount(record.payload ->> 'TotalAmt') end as amount
 from waiting
 left join staging.record as record
     on
@@ -38,9 +41,19 @@ left join mapping.customer as mapped
             else record.payload #>> '{CustomerRef,value}'
         end
 union all
--- What is a customer's that went may be anybody's by now.
+-- What could not be read may be anybody's by now,
 select
     entity,
     qbo_id,
-    null as customer_id
+    null as customer_id,
+    null as amount
+from waiting
+where is_unreadable and entity <> 'customer'
+union all
+-- and so may be what a customer had that went.
+select
+    entity,
+    qbo_id,
+    null as customer_id,
+    null as amount
 from peakflo.left_behind(%(company_id)s, %(realm_id)s);

@@ -16,7 +16,7 @@ from include.errors import ReceivablesError
 from include.receivables.reminders import ReminderRequest, refresh_and_judge
 from tests.include.receivables.test_verdict_campaign import WEIGHTS, judge_all, known
 from tests.oracle import Oracle
-from tests.quick_start import let_an_hour_pass
+from tests.quick_start import let_an_hour_pass, pass_the_pause
 
 if TYPE_CHECKING:
     from include.receivables.companies import Company
@@ -91,6 +91,7 @@ def test_nothing_settled_is_reminded_of_whatever_fails(bench: Workbench, seed: i
 
     trouble.end()
     let_an_hour_pass(bench.db)
+    pass_the_pause(bench.db)
     bench.sync(company)
     assert "send" in judge_all(bench, company)
     print(seed, sent)

@@ -39,7 +39,8 @@ OPEN = Facts(
     questioned=[],
     is_invoice_waiting=False,
     is_customer_waiting=False,
-    has_strays=False,
+    missing=Decimal(0),
+    has_foundlings=False,
 )
 
 
@@ -149,8 +150,12 @@ def test_an_invoice_is_held_for_what_pays_it_or_rules_it_out(changes: dict, expe
         # The balance is later than the documents.
         (FRESH, owing("-1", is_later=True), "unexplained_balance"),
         (FRESH, owing("1", is_later=True), "unexplained_balance"),
-        # A charge uses a credit up, or an invoice that could not be taken in does not.
-        (FRESH, owing("-50", credits=[money("100")]) | {"has_strays": True}, "unexplained_balance"),
+        # There may be more other money by what the missing invoice asks for.
+        (FRESH, {"missing": None}, "unexplained_balance"),
+        (FRESH, owing("-50") | {"missing": Decimal(150)}, "unexplained_balance"),
+        (FRESH, owing("50") | {"has_foundlings": True}, "unexplained_balance"),
+        (FRESH, owing("-50", credits=[money("100")]) | {"has_foundlings": True}, "unexplained_balance"),
+        (FRESH, {"family": family("390"), "has_foundlings": True}, "unexplained_balance"),
         (Freshness(None, invoice="deadline"), {"status": "paid", "amount_due": Decimal(0)}, "deadline"),
     ],
 )
@@ -188,8 +193,10 @@ def test_a_verdict_is_good_for_ten_minutes_from_the_reading():
     [
         owing(is_later=True),
         owing("100", is_later=True),
-        owing("-50") | {"has_strays": True},
-        {"has_strays": True},
+        owing("100") | {"missing": None},
+        owing("-50") | {"missing": Decimal(149)},
+        {"has_foundlings": True},
+        {"family": family("400"), "has_foundlings": True},
         {"questioned": ["p"], "unbooked": [money("100")]},
         owing(balance=None, payments=[money("100")]),
     ],
