@@ -72,7 +72,7 @@ class Family(msgspec.Struct, frozen=True):
     A customer and all sub-customers whose bills it gets (BillWithParent).
 
     :param open: what their open invoices still ask for.
-    :param owed: what they owe in all, by the head's BalanceWithJobs; None if QuickBooks does not say it.
+    :param owed: what they owe in all; None if QuickBooks does not say it, or the head's BalanceWithJobs says otherwise.
     :param is_later: as of a payer.
     """
 

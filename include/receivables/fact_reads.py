@@ -150,15 +150,16 @@ class _Customers:
         if head is None or head.currency != currency:
             return None
         members = self.members[head.id]
-        billed_apart = self._balance(member.id for member in members if not member.is_billed)
-        owed = head.balance_with_children
+        # One that QuickBooks counts among them and that is unknown here has invoices, too.
+        is_whole = head.balance_with_children == self._balance(member.id for member in members)
+        billed_together = self._balance(member.id for member in members if member.is_billed)
         return Family(
             str(head.id),
             head.source_id,
             open=sum(
                 (self._holding(member.id, currency).due for member in members if member.is_billed), NOTHING
             ),
-            owed=None if owed is None else owed - billed_apart,
+            owed=billed_together if is_whole else None,
             is_later=any(member.id in self.later for member in members),
         )
 

@@ -144,3 +144,23 @@ def test_a_renamed_parent_makes_no_balance_doubtful(cashier: Cashier, ask: Askin
     cashier.books.change("Customer", parent, DisplayName="Parent & Co")
 
     assert ask.about(invoice) == ("send", [])
+
+
+def test_a_sub_customer_that_could_not_be_read_hides_no_deposit(cashier: Cashier, ask: Asking):
+    """Its parent owes what it owes, and its invoices seem to be another one's."""
+    together = {"ParentRef": {"value": cashier.books.customer("Parent")}, "BillWithParent": True}
+    child, sibling = (cashier.books.customer(name, **together) for name in ("Child", "Sibling"))
+    stranger = cashier.books.customer("Stranger")
+    invoice = cashier.books.invoice(child, "100")
+    cashier.books.invoice(stranger, "500")
+    deposit(cashier, sibling, "100")
+    cashier.bench.sync(cashier.company)
+    assert ask.about(invoice) == ("hold", ["covered_by_other"])
+
+    cashier.books.change("Customer", stranger, **together)
+    cashier.bench.sandbox.poison(cashier.company.realm_id, "Customer", stranger)
+    for _ in range(2):
+        cashier.bench.sync(cashier.company)
+        cashier.bench.sandbox.advance_clock(3000)
+
+    assert ask.about(invoice) == ("unknown", ["unexplained_balance"])

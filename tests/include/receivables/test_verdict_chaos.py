@@ -75,6 +75,7 @@ class Trouble:
         )
 
 
+@pytest.mark.intuit_changes
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_settled_is_reminded_of_whatever_fails(bench: Workbench, seed: int):
     company = bench.imported(BOOKS)
