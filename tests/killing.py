@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.context import ForkServerContext as Processes
 
-PATIENCE = 20  # seconds
+PATIENCE = 60  # seconds
 T = TypeVar("T")
 
 

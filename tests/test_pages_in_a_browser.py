@@ -15,7 +15,9 @@ from include.local.demo import SECOND_NAME
 from include.receivables import problems
 from include.receivables.companies import get_company
 from include.sandbox.control import SandboxControl
+from include.triggers.notification import OUTBOX_DELIVERY
 from tests.browser import LAPTOP, PATIENCE_MS, PHONE, QUIET, Person, find_chromium
+from tests.fixtures_local import wait_for_listener
 from tests.killing import wait_until
 
 if TYPE_CHECKING:
@@ -168,6 +170,7 @@ def report(db: psycopg.Connection, error: Exception) -> None:
 
 
 def test_a_payment_is_followed_from_peakflo_to_quickbooks(status_page: Person, db: psycopg.Connection):
+    wait_for_listener(db, OUTBOX_DELIVERY)
     payment_id = take_payment(db)
     wait_until(lambda: delivery_states(db, payment_id) == {"delivered"})
     status_page.open(f"{STATUS}/deliveries")

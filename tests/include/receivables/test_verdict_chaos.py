@@ -77,7 +77,7 @@ class Trouble:
 
 @pytest.mark.intuit_changes
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_settled_is_reminded_of_whatever_fails(bench: Workbench, seed: int):
+def test_nothing_settled_is_reminded_of_whatever_fails(bench: Workbench, sandbox_profile: str, seed: int):
     company = bench.imported(BOOKS)
     chance = random.Random(seed)
     trouble = Trouble(bench, company, chance)
@@ -94,6 +94,9 @@ def test_nothing_settled_is_reminded_of_whatever_fails(bench: Workbench, seed: i
     let_an_hour_pass(bench.db)
     pass_the_pause(bench.db)
     bench.sync(company)
+    if sandbox_profile:
+        # Without an order, what QuickBooks fails at in a list has no name, and only an import proves that it is back.
+        bench.import_all(company)
     assert "send" in judge_all(bench, company)
     print(seed, sent)
 
