@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 
 def connect_as_imported(bench: Workbench, company_id: str) -> Company:
     """Connect a company whose new books are as good as imported: its first sync reads all there is."""
-    company = bench.made_or_kept(
-        f"connected {company_id}", lambda: bench.connect("empty", company_id=company_id)
-    )
-    bench.db.execute(
-        load("staging/advance_cursor"),
-        {
-            "realm_id": company.realm_id,
-            "entities": [entity.table for entity in SYNCED],
-            "changed_since": datetime.now(UTC),
-        },
-    )
-    return company
+
+    def make() -> Company:
+        company = bench.connect("empty", company_id=company_id)
+        bench.db.execute(
+            load("staging/advance_cursor"),
+            {
+                "realm_id": company.realm_id,
+                "entities": [entity.table for entity in SYNCED],
+                "changed_since": datetime.now(UTC),
+            },
+        )
+        return company
+
+    return bench.made_or_kept(f"as imported {company_id}", make)
 
 
 def held(bench: Workbench, company_id: str) -> psycopg.Connection:

@@ -70,7 +70,7 @@ def test_a_paused_company_is_not_paused_again(cli, bench):
 
 
 def test_all_companies_are_listed_with_their_state_and_freshness(cli, bench):
-    connect_as_imported(bench, "acme")
+    bench.sync(connect_as_imported(bench, "acme"))
     bench.connect("empty", company_id="globex")
 
     answer = cli("company", "list", "--json")

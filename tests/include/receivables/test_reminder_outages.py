@@ -15,6 +15,7 @@ from include.receivables.locks import realm_transaction
 from include.receivables.reminders import ReminderRequest, refresh_and_judge
 from tests.expected import peakflo_id
 from tests.quick_start import connect_as_imported, pass_the_pause
+from tests.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from include.receivables.access import Access
     from include.receivables.companies import Company
     from include.receivables.reminders import Judgement
+    from include.sandbox.control import SandboxControl
     from tests.bookkeeper import Bookkeeper
-    from tests.workbench import Workbench
 
 DEADLINE_SECONDS = 0.8
 BEYOND_OVERLAP = 900
@@ -51,6 +52,12 @@ PARTS = {
     "invoices": {"path": "query", "entity": "Invoice"},
     "customers": {"path": "query", "entity": "Customer"},
 }
+
+
+@pytest.fixture
+def bench(access: Access, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
+    """Companies of the test's own: what another one had asked of a company may come late, and be counted."""
+    return Workbench(access, sandbox, db)
 
 
 @dataclasses.dataclass
