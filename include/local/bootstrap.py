@@ -45,7 +45,7 @@ COMMANDS = {
     "start": Command("include.local.start"),
     "stop": Command("include.local.stop"),
     "receivables": Command("include.local.receivables"),
-    "test": Command("pytest", "requirements-dev.txt", runs_in_root=True, whole=("-n", "3")),
+    "test": Command("pytest", "requirements-dev.txt", runs_in_root=True, whole=("-n", "2")),
     "check": Command("include.local.check", "requirements-dev.txt", runs_in_root=True),
 }
 

@@ -63,7 +63,8 @@ class TestRunning:
         switch_webhooks(running_stack, is_on=False)
 
     def test_every_part_of_airflow_is_healthy(self, running_stack):
-        assert set(states(running_stack).values()) == {"healthy"}
+        # A heartbeat may be late on a busy machine.
+        wait_until(lambda: set(states(running_stack).values()) == {"healthy"})
         assert State(running_stack.directory.state).components().keys() == {*AIRFLOW, "sandbox"}
 
     def test_the_demo_company_is_connected_and_its_records_are_merged(self, running_stack):
