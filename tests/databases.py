@@ -55,8 +55,7 @@ class Databases:
         with self._connect(TEMPLATE) as db:
             migrate(db)
             db.execute(WATCH)
-            self._tables = [name for (name,) in db.execute(TABLES)]
-            self._full = set(self._list_filled(db))
+            self._full = set(list_filled(db))
 
     @contextmanager
     def use(self, name: str) -> Iterator[str]:
@@ -87,18 +86,19 @@ class Databases:
     def _empty(self, db: psycopg.Connection) -> None:
         with db.transaction():
             db.execute("set local session_replication_role = replica")
-            for table in set(self._list_filled(db)) - self._full:
+            for table in set(list_filled(db)) - self._full:
                 db.execute(f"delete from {table}")
             db.execute(RESTART)
 
-    def _list_filled(self, db: psycopg.Connection) -> list[str]:
-        rows = ", ".join(f"('{table}', exists(select from {table}))" for table in self._tables)
-        return [
-            name
-            for (name,) in db.execute(
-                f"select name from (values {rows}) as t (name, has_rows) where has_rows"
-            )
-        ]
-
     def _connect(self, name: str) -> psycopg.Connection:
         return psycopg.connect(self._postgres.url(name), autocommit=True)
+
+
+def list_filled(db: psycopg.Connection) -> list[str]:
+    """List the product's tables that have rows."""
+    tables = [name for (name,) in db.execute(TABLES)]
+    rows = ", ".join(f"('{table}', exists(select from {table}))" for table in tables)
+    return [
+        name
+        for (name,) in db.execute(f"select name from (values {rows}) as t (name, has_rows) where has_rows")
+    ]

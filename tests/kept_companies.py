@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from psycopg import sql
+from tests.databases import list_filled
 
 if TYPE_CHECKING:
     import psycopg
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 # Tokens live for an hour, and QuickBooks tells of the changes since the import.
 LASTING_SECONDS = 900
 
-TABLES = """
-select nspname, relname
-from pg_class
-inner join pg_namespace on pg_namespace.oid = relnamespace
-where relkind = 'r' and nspname in ('staging', 'mapping', 'peakflo', 'sync', 'outbox')
-"""
 SEQUENCES = """
 select format('%I.%I', schemaname, sequencename), last_value
 from pg_sequences
@@ -39,7 +33,7 @@ class KeptCompany:
     """
 
     company: Company
-    rows: list[tuple[sql.Identifier, bytes]]
+    rows: list[tuple[str, bytes]]
     sequences: list[tuple[str, int]]
     kept_at: float = field(default_factory=time.monotonic)
 
@@ -55,7 +49,7 @@ class KeptCompany:
             # The rows are as triggers have left them.
             db.execute("set local session_replication_role = replica")
             for table, rows in self.rows:
-                with db.cursor().copy(sql.SQL("copy {} from stdin (format binary)").format(table)) as copy:
+                with db.cursor().copy(f"copy {table} from stdin (format binary)") as copy:
                     copy.write(rows)
             for sequence, value in self.sequences:
                 db.execute("select setval(%s, %s)", [sequence, value])
@@ -79,11 +73,9 @@ class KeptCompanies:
         self._kept[how] = KeptCompany(company, _read_rows(db), db.execute(SEQUENCES).fetchall())
 
 
-def _read_rows(db: psycopg.Connection) -> list[tuple[sql.Identifier, bytes]]:
+def _read_rows(db: psycopg.Connection) -> list[tuple[str, bytes]]:
     rows = []
-    for names in db.execute(TABLES).fetchall():
-        table = sql.Identifier(*names)
-        if db.execute(sql.SQL("select from {} limit 1").format(table)).fetchone() is not None:
-            with db.cursor().copy(sql.SQL("copy {} to stdout (format binary)").format(table)) as copy:
-                rows.append((table, b"".join(copy)))
+    for table in list_filled(db):
+        with db.cursor().copy(f"copy {table} to stdout (format binary)") as copy:
+            rows.append((table, b"".join(copy)))
     return rows

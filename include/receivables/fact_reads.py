@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from include.receivables.verdict_facts import Facts
 from include.sql import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from psycopg import Connection
 
@@ -74,6 +75,7 @@ class _Customers:
     """
     What is known of all customers that invoices concern.
 
+    :param strays: what could not be taken in, by whose it is; None is nobody knows whose.
     :param later: those of whom a record may be of another moment than the others, as far as that matters.
     """
 
@@ -82,7 +84,7 @@ class _Customers:
     members: dict[UUID, list[_Relation]]
     known: dict[UUID, _Customer]
     holdings: dict[tuple[UUID, str | None], _Holding]
-    strays: list[_Stray]
+    strays: dict[UUID | None, list[_Stray]]
     later: set[UUID] = field(default_factory=set)
 
     @property
@@ -104,9 +106,8 @@ class _Customers:
         concerned = {relation.id for relation in self.payers[customer_id]}
         head_id = self.heads.get(customer_id)
         family = {member.id for member in self.members[head_id]} if head_id else set()
-        strays = [stray for stray in self.strays if stray.entity == "invoice"]
-        own = [stray.amount for stray in strays if stray.customer_id in concerned | family]
-        has_totals = {customer_id, None}.isdisjoint(stray.customer_id for stray in strays)
+        missing = [stray.amount for stray in self._strays(concerned | family, "invoice")]
+        has_totals = not self._strays({customer_id, None}, "invoice")
         payers = [
             (self.known[relation.id], relation.level)
             for relation in self.payers[customer_id]
@@ -123,14 +124,18 @@ class _Customers:
                 if not level or payer.currency == currency
             ],
             "family": self._family(head_id, currency),
-            "is_customer_waiting": any(
-                stray.customer_id in (concerned | family if stray.entity == "customer" else concerned)
-                for stray in self.strays
-                if stray.entity != "invoice"
+            "is_customer_waiting": bool(
+                self._strays(concerned, "customer", "payment", "credit_memo")
+                or self._strays(family, "customer")
             ),
-            "missing": None if None in own else sum(filter(None, own), NOTHING),
-            "has_foundlings": any(stray.customer_id is None for stray in strays),
+            "missing": None if None in missing else sum(filter(None, missing), NOTHING),
+            "has_foundlings": bool(self._strays({None}, "invoice")),
         }
+
+    def _strays(self, customer_ids: Collection[UUID | None], *entities: str) -> list[_Stray]:
+        return [
+            stray for each in customer_ids for stray in self.strays.get(each, []) if stray.entity in entities
+        ]
 
     def _payer(self, customer: _Customer, currency: str | None) -> Payer:
         holding = self._holding(customer.id, currency)
@@ -189,7 +194,8 @@ def read_facts(db: Connection, run: Run, reads: Reads, invoice_ids: Iterable[UUI
     }
     invoices = _rows(db, "read_invoices", keys | {"invoice_ids": list(invoice_ids)})
     customers = _read_customers(db, keys, {row["customer_id"] for row in invoices})
-    waiting = {stray.qbo_id for stray in customers.strays if stray.entity == "invoice"}
+    strays = chain.from_iterable(customers.strays.values())
+    waiting = {stray.qbo_id for stray in strays if stray.entity == "invoice"}
     owing = {
         debtor: customers.facts(*debtor)
         for debtor in {(row["customer_id"], row["currency"]) for row in invoices}
@@ -214,6 +220,9 @@ def _read_customers(db: Connection, keys: dict[str, Any], customer_ids: Iterable
         roles[relation.role].setdefault(relation.of_id, []).append(relation)
     concerned = keys | {"customer_ids": list({relation.id for relation in relations})}
     known = msgspec.convert(_rows(db, "read_customers", concerned), list[_Customer])
+    strays: dict[UUID | None, list[_Stray]] = {}
+    for stray in msgspec.convert(_rows(db, "list_strays", keys), list[_Stray]):
+        strays.setdefault(stray.customer_id, []).append(stray)
     customers = _Customers(
         payers=roles["payer"],
         heads={customer_id: head.id for customer_id, [head] in roles["head"].items()},
@@ -223,7 +232,7 @@ def _read_customers(db: Connection, keys: dict[str, Any], customer_ids: Iterable
             (row["customer_id"], row["currency"]): msgspec.convert(row, _Holding)
             for row in _rows(db, "read_holdings", concerned)
         },
-        strays=msgspec.convert(_rows(db, "list_strays", keys), list[_Stray]),
+        strays=strays,
     )
     suspect = keys | {"customer_ids": list(customers.unexplained)}
     later = _rows(db, "find_later", suspect) if suspect["customer_ids"] else []

@@ -65,7 +65,8 @@ def fetch_left_behind(db: Connection, quickbooks: QuickBooksClient, run: Run) ->
 
 def select_left_behind(db: Connection, run: Run) -> set[tuple[str, str]]:
     """List what Peakflo has under customers that have gone and what was not read since, if it can be read."""
-    return _select(db, run, "staging/select_left_behind") - _unreadable(db, run)
+    found = _select(db, run, "staging/select_left_behind")
+    return found - _unreadable(db, run) if found else found
 
 
 def settle_left_behind(db: Connection, run: Run, read: set[tuple[str, str]]) -> None:

@@ -217,7 +217,6 @@ class ReminderCheck:
             reader.stage(db)
             wanted = self._still_wanted(reader.reads)
             if not wanted:
-                settle_left_behind(db, self._run, wanted)
                 return self._merge_and_judge(reader.reads)
         for table in sorted({table for table, _ in wanted}):
             self._ask_for(reader, BY_TABLE[table], [qbo_id for of, qbo_id in wanted if of == table])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from include.sandbox import payments
+from include.sandbox import payment_lines, payments
 
 if TYPE_CHECKING:
     from include.sandbox.books import Books
@@ -105,6 +105,5 @@ def _item(key: TxnKey, customer: str, facts: _Facts, total: Decimal, left: Decim
 
 
 def _kind(entity: str, facts: _Facts) -> str:
-    if entity == "Purchase":
-        return "Check" if facts.PaymentType == "Check" else "Expense"
-    return _KINDS.get(entity, entity)
+    name = payment_lines.txn_type(entity, {"PaymentType": facts.PaymentType})
+    return _KINDS.get(name, name)

@@ -6,7 +6,16 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from include.sandbox import chart, faults, open_items, payment_lines, sales, settlement, validation
+from include.sandbox import (
+    account_lines,
+    chart,
+    faults,
+    open_items,
+    payment_lines,
+    sales,
+    settlement,
+    validation,
+)
 from include.sandbox.balances import enter
 from include.sandbox.json_text import ZERO, amount, decimal_of
 from include.sandbox.ledger import Posting
@@ -136,14 +145,8 @@ def _total(body: dict[str, Any], applications: Applications) -> Decimal:
 
 
 def _deposit_account(books: Books, body: dict[str, Any], currency: str) -> str:
-    ref = body.get("DepositToAccountRef")
-    account = chart.referenced_account(books, ref) if ref else chart.by_sub_type(books, "UndepositedFunds")
-    facts = books.index.accounts[account]
-    if facts.type not in _DEPOSIT_TYPES:
-        raise faults.business("You need to select a different type of account for this transaction.")
-    if facts.currency not in (currency, books.home_currency):
-        raise chart.wrong_currency()
-    return account
+    ref = body.get("DepositToAccountRef") or {"value": chart.by_sub_type(books, "UndepositedFunds")}
+    return account_lines.bank_account(books, ref, _DEPOSIT_TYPES, currency)
 
 
 def _apply(books: Books, payment_id: str, applied: dict[Target, Decimal]) -> Record:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.asking import Asking
+from tests.other_money import check, deposit
 from tests.truth import differences
 
 if TYPE_CHECKING:
@@ -16,28 +17,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def ask(cashier: Cashier) -> Asking:
     return Asking(cashier.bench, cashier.company)
-
-
-def deposit(cashier: Cashier, customer: str, amount: str) -> str:
-    detail = {
-        "AccountRef": {"value": cashier.account("Accounts Receivable (A/R)")},
-        "Entity": {"value": customer, "type": "CUSTOMER"},
-    }
-    line = {"Amount": amount, "DetailType": "DepositLineDetail", "DepositLineDetail": detail}
-    bank = {"value": cashier.account("Checking")}
-    return cashier.books.write("Deposit", DepositToAccountRef=bank, Line=[line])["Id"]
-
-
-def check(cashier: Cashier, customer: str, amount: str) -> str:
-    detail_type = "AccountBasedExpenseLineDetail"
-    detail = {"AccountRef": {"value": cashier.account("Accounts Receivable (A/R)")}}
-    return cashier.books.write(
-        "Purchase",
-        PaymentType="Check",
-        AccountRef={"value": cashier.account("Checking")},
-        EntityRef={"value": customer, "type": "Customer"},
-        Line=[{"Amount": amount, "DetailType": detail_type, detail_type: detail}],
-    )["Id"]
 
 
 def allocations(cashier: Cashier, payment: str) -> list[tuple]:

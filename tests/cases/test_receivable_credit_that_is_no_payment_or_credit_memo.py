@@ -8,55 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.asking import Asking
+from tests.other_money import check, deposit, journal
 
 if TYPE_CHECKING:
     from tests.cashier import Cashier
-
-
-def receivable_line(cashier: Cashier, customer: str, amount: str, side: str) -> dict:
-    detail = {
-        "PostingType": side,
-        "AccountRef": {"value": cashier.account("Accounts Receivable (A/R)")},
-        "Entity": {"Type": "Customer", "EntityRef": {"value": customer}},
-    }
-    return {"DetailType": "JournalEntryLineDetail", "Amount": amount, "JournalEntryLineDetail": detail}
-
-
-def journal(cashier: Cashier, customer: str, amount: str, side: str = "Credit") -> None:
-    """Post to accounts receivable of a customer, against a bank account."""
-    other = {
-        "PostingType": "Debit" if side == "Credit" else "Credit",
-        "AccountRef": {"value": cashier.account("Checking")},
-    }
-    against = {"DetailType": "JournalEntryLineDetail", "Amount": amount, "JournalEntryLineDetail": other}
-    cashier.books.write("JournalEntry", Line=[receivable_line(cashier, customer, amount, side), against])
-
-
-def deposit(cashier: Cashier, customer: str, amount: str) -> None:
-    """Enter money at the bank that came from a customer."""
-    detail = {
-        "AccountRef": {"value": cashier.account("Accounts Receivable (A/R)")},
-        "Entity": {"value": customer, "type": "CUSTOMER"},
-    }
-    line = {"Amount": amount, "DetailType": "DepositLineDetail", "DepositLineDetail": detail}
-    cashier.books.write("Deposit", DepositToAccountRef={"value": cashier.account("Checking")}, Line=[line])
-
-
-def check(cashier: Cashier, customer: str, amount: str) -> None:
-    """Pay a credit out."""
-    detail = {"AccountRef": {"value": cashier.account("Accounts Receivable (A/R)")}}
-    line = {
-        "Amount": amount,
-        "DetailType": "AccountBasedExpenseLineDetail",
-        "AccountBasedExpenseLineDetail": detail,
-    }
-    cashier.books.write(
-        "Purchase",
-        PaymentType="Check",
-        AccountRef={"value": cashier.account("Checking")},
-        EntityRef={"value": customer, "type": "Customer"},
-        Line=[line],
-    )
 
 
 @pytest.fixture

@@ -41,19 +41,21 @@ left join mapping.customer as mapped
             else record.payload #>> '{CustomerRef,value}'
         end
 union all
--- What could not be read may be anybody's by now,
+-- What could not be read may be anybody's by now, and so may be what a customer had that went.
 select
     entity,
     qbo_id,
     null as customer_id,
     null as amount
-from waiting
-where is_unreadable and entity <> 'customer'
-union all
--- and so may be what a customer had that went.
-select
-    entity,
-    qbo_id,
-    null as customer_id,
-    null as amount
-from peakflo.left_behind(%(company_id)s, %(realm_id)s);
+from (
+    select
+        entity,
+        qbo_id
+    from waiting
+    where is_unreadable and entity <> 'customer'
+    union all
+    select
+        entity,
+        qbo_id
+    from peakflo.left_behind(%(company_id)s, %(realm_id)s)
+) as anybodys;
