@@ -75,7 +75,8 @@ def settle_left_behind(db: Connection, run: Run, read: set[tuple[str, str]]) -> 
 
     :param read: what was asked for after they had gone, and answered; what could not be read does not count.
     """
-    keys = [f"{table}/{qbo_id}" for table, qbo_id in read - _unreadable(db, run)]
+    read_whole = read - _unreadable(db, run) if read else read
+    keys = [f"{table}/{qbo_id}" for table, qbo_id in read_whole]
     company = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
     db.execute(load("staging/settle_left_behind"), company | {"read": keys})
 

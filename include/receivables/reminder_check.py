@@ -217,15 +217,14 @@ class ReminderCheck:
             reader.stage(db)
             wanted = self._still_wanted(reader.reads)
             if not wanted:
-                return self._merge_and_judge(reader.reads)
+                return self._merge_and_judge(reader.reads, wanted)
         for table in sorted({table for table, _ in wanted}):
             self._ask_for(reader, BY_TABLE[table], [qbo_id for of, qbo_id in wanted if of == table])
         reader.wait()
         limit_waits(db, self._deadline.left)
         with realm_transaction(db, realm_id):
             reader.stage(db)
-            settle_left_behind(db, self._run, wanted - reader.reads.causes.keys())
-            return self._merge_and_judge(reader.reads)
+            return self._merge_and_judge(reader.reads, wanted)
 
     def _ask(self, reader: ReminderReader) -> None:
         db, realm_id = self._db, self._run.company.realm_id
@@ -261,8 +260,9 @@ class ReminderCheck:
         # Whatever was asked for at the same time as the changes may be from before the merge that they tell of.
         return (wanted - asked) | select_left_behind(self._db, self._run)
 
-    def _merge_and_judge(self, reads: Reads) -> list[Verdict]:
+    def _merge_and_judge(self, reads: Reads, wanted: set[tuple[str, str]]) -> list[Verdict]:
         merge_pending(self._db, self._run)
+        settle_left_behind(self._db, self._run, wanted - reads.causes.keys())
         problems.resolve_merged(self._db, self._run.company)
         if self._request.is_open_ended:
             self._add_opened(reads)

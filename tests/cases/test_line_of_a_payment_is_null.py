@@ -24,6 +24,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "a text": {"Line": "none"},
     "no list of links": {"Line.0.LinkedTxn": None},
     "one link": {"Line.0.LinkedTxn": {"TxnId": "1", "TxnType": "Invoice"}},
+    "a link to no invoice": {"Line.0.LinkedTxn.0": {"TxnType": "Invoice"}},
+    "a link to no deposit": {"Line.0.LinkedTxn.0": {"TxnType": "Deposit"}},
+    "a link to nothing": {"Line.0.LinkedTxn.0": {"TxnId": "1"}},
     "a line that is none": {"Line.0": None},
     "an amount that is none": {"Line.0.Amount": "much"},
 }

@@ -112,3 +112,17 @@ def test_nor_does_one_whose_reading_failed_again_and_again(
         sandbox.advance_clock(3000)
 
     assert ask.about(paid) == ("hold", ["covered_by_payment"])
+
+
+def test_a_customer_that_was_inactive_for_a_while_leaves_nothing_in_doubt(cashier: Cashier, ask: Asking):
+    [invoice] = cashier.invoices(1)
+    customer = cashier.books.customer("Resting")
+    cashier.bench.sync(cashier.company)
+    cashier.books.change("Customer", customer, Active=False)
+    assert ask.about(invoice["source_id"]) == ("send", [])
+    cashier.books.change("Customer", customer, Active=True)
+    cashier.books.invoice(customer, "50")
+
+    verdict = ask(invoice["source_id"])[invoice["source_id"]]
+
+    assert (says(verdict), verdict.total_due) == (("send", []), 100)

@@ -217,12 +217,14 @@ constraint is_a_reference check (
     and coalesce(value ->> 'value', '-') <> ''
 );
 
--- One that is null is none. What they link to is told by an Id.
+-- One that is null is none. What they link to is told by an Id, which is never left out.
 create domain staging.lines as jsonb
 constraint are_lines check (
     jsonb_typeof(value) = 'array'
     and not jsonb_path_exists(value, '$[*].type() ? (@ != "object" && @ != "null")')
-    and not jsonb_path_exists(value, '$[*].LinkedTxn[*].TxnId.type() ? (@ != "string" && @ != "number")')
+    and not jsonb_path_exists(
+        value, '$[*].LinkedTxn[*] ? (!(@.TxnId.type() == "string") && !(@.TxnId.type() == "number"))'
+    )
 );
 
 -- An amount in a record; null where QuickBooks has something else in its place.
