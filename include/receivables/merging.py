@@ -40,10 +40,13 @@ class Merge:
     recognise: str = ""
 
 
-# In this order, a record meets what it points at: payment terms before customers, customers before invoices.
-MERGES = (
+# What others lean on, and Peakflo has no table for: it queues them.
+QUEUES = (
     Merge("term", "staging/queue_term_records"),
     Merge("payment_method", "staging/queue_method_payments"),
+)
+# In this order, a record meets what it points at: customers before invoices.
+MERGES = (
     Merge("company_info", "peakflo/merge_company_info"),
     Merge("preferences", "peakflo/merge_preferences"),
     Merge("account", "peakflo/merge_accounts", mapped_as="account"),
@@ -55,8 +58,8 @@ MERGES = (
         "peakflo/merge_invoices",
         mapped_as="invoice",
         details=(
-            "peakflo/merge_invoice_lines",
             "peakflo/delete_invoice_lines",
+            "peakflo/merge_invoice_lines",
             "peakflo/link_payment_allocations",
         ),
     ),
@@ -71,8 +74,8 @@ MERGES = (
         "peakflo/merge_payments",
         mapped_as="payment",
         details=(
-            "peakflo/merge_payment_allocations",
             "peakflo/delete_payment_allocations",
+            "peakflo/merge_payment_allocations",
             "outbox/report_changes",
             "outbox/report_revived",
             "outbox/report_twice",
@@ -91,24 +94,41 @@ def merge_pending(db: Connection, run: Run) -> None:
     queued too; neither stops the others.
     """
     with realm_transaction(db, run.company.realm_id):
-        db.execute(load("mapping/map_merged_customers"), {"realm_id": run.company.realm_id})
+        _map_merged_customers(db, run)
+        waiting = _select_unmerged(db, run)
+        have_queued = [_merge_entity(db, run, merge, waiting) for merge in QUEUES]
+        if any(have_queued):
+            waiting = _select_unmerged(db, run)
         for merge in MERGES:
-            _merge_entity(db, run, merge)
+            _merge_entity(db, run, merge, waiting)
 
 
-def _merge_entity(db: Connection, run: Run, merge: Merge) -> None:
-    keys = {"realm_id": run.company.realm_id, "entity": merge.entity}
-    waiting = [row[0] for row in db.execute(load("staging/select_unmerged"), keys)]
+def _map_merged_customers(db: Connection, run: Run) -> None:
+    keys = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
+    [has_news] = db.execute(load("mapping/has_merge_news"), keys).fetchone() or (False,)
+    if has_news:
+        db.execute(load("mapping/map_merged_customers"), keys)
+
+
+def _select_unmerged(db: Connection, run: Run) -> dict[str, list[str]]:
+    return dict(db.execute(load("staging/select_unmerged"), {"realm_id": run.company.realm_id}).fetchall())
+
+
+def _merge_entity(db: Connection, run: Run, merge: Merge, unmerged: dict[str, list[str]]) -> bool:
+    """Merge what waits of an entity; tell whether anything did."""
+    waiting = unmerged.get(merge.entity)
     if not waiting:
-        return
+        return False
+    keys = {"realm_id": run.company.realm_id, "entity": merge.entity, "qbo_ids": waiting}
     with run.timing(merge.entity):
         if merge.recognise:
-            db.execute(load(merge.recognise), keys | {"qbo_ids": waiting})
+            db.execute(load(merge.recognise), keys)
         if merge.mapped_as:
             # All of them before the first is merged: a customer may come before its parent.
-            db.execute(load("mapping/map_records"), keys | {"mapped_as": merge.mapped_as, "qbo_ids": waiting})
+            db.execute(load("mapping/map_records"), keys | {"mapped_as": merge.mapped_as})
         for first in range(0, len(waiting), PORTION):
             _merge_portion(db, run, merge, waiting[first : first + PORTION])
+    return True
 
 
 def _merge_portion(db: Connection, run: Run, merge: Merge, waiting: list[str]) -> None:

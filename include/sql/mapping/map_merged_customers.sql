@@ -77,6 +77,8 @@ moved as (
         on had.realm_id = staged.realm_id and had.entity = staged.entity and had.qbo_id = staged.qbo_id
     where
         customer.is_gone
+        -- So that no other partition is planned for.
+        and staged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
         and staged.deleted_at is null
         and staging.owner_of(staged.payload) <> customer.qbo_id
         and staged.read_at >= customer.qbo_updated_at
@@ -107,15 +109,31 @@ seen as (
         qbo_id,
         into_qbo_id
     from gone_over
-    where not exists (
-        select
-        from staging.record as kept
-        where
-            kept.realm_id = %(realm_id)s
-            and kept.entity in ('customer', 'invoice', 'payment', 'credit_memo')
-            and kept.deleted_at is null
-            and staging.owner_of(kept.payload) = gone_over.qbo_id
-    )
+    where
+        qbo_id not in (
+            select staging.owner_of(staged.payload)
+            from waiting
+            inner join staging.record as staged
+                on staged.realm_id = %(realm_id)s and waiting.entity = staged.entity and waiting.qbo_id = staged.qbo_id
+            where
+                staged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+                and staged.deleted_at is null
+                and staging.owner_of(staged.payload) is not null
+        )
+        and not exists (
+            select
+            from mapping.customer as mapped
+            inner join peakflo.customer_record as had
+                on had.company_id = %(company_id)s and mapped.peakflo_id = had.customer_id
+            inner join staging.record as staged
+                on mapped.realm_id = staged.realm_id and had.entity = staged.entity and had.qbo_id = staged.qbo_id
+            where
+                mapped.realm_id = %(realm_id)s
+                and mapped.qbo_id = gone_over.qbo_id
+                and staged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+                and staged.deleted_at is null
+                and staging.owner_of(staged.payload) = gone_over.qbo_id
+        )
 ),
 
 back as (

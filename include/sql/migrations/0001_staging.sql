@@ -221,9 +221,12 @@ constraint is_a_reference check (
 create domain staging.lines as jsonb
 constraint are_lines check (
     jsonb_typeof(value) = 'array'
-    and not jsonb_path_exists(value, '$[*].type() ? (@ != "object" && @ != "null")')
     and not jsonb_path_exists(
-        value, '$[*].LinkedTxn[*] ? (!(@.TxnId.type() == "string") && !(@.TxnId.type() == "number"))'
+        value,
+        '$[*] ? (
+            !(@.type() == "object" || @.type() == "null")
+            || exists(@.LinkedTxn[*] ? (!(@.TxnId.type() == "string" || @.TxnId.type() == "number")))
+        )'
     )
 );
 
@@ -237,20 +240,26 @@ create function staging.text(value jsonb) returns text
 language sql immutable parallel safe
 return case when jsonb_typeof(value) = 'string' then nullif(btrim(value #>> '{}'), '') end;
 
--- An amount that a record must have, from its JSON: what is missing is not zero.
-create function staging.needed_amount(value text, name text) returns numeric
-language plpgsql immutable parallel safe as $$
+-- Refuse a record for what it has in the place of an amount.
+create function staging.refuse_amount(value text, name text) returns numeric
+language plpgsql stable parallel safe as $$
 begin
     if coalesce(btrim(value), '') = '' then
         raise exception using errcode = 'not_null_violation', message = format('it has no %s', name);
     end if;
-    if not pg_input_is_valid(value, 'staging.number') then
-        raise exception using
-            errcode = 'invalid_text_representation', message = format('its %s is no amount: %s', name, left(value, 40));
-    end if;
-    return value::numeric;
+    raise exception using
+        errcode = 'invalid_text_representation', message = format('its %s is no amount: %s', name, left(value, 40));
 end
 $$;
+
+-- An amount that a record must have, from its JSON: what is missing is not zero.
+create function staging.needed_amount(value text, name text) returns numeric
+language sql stable parallel safe
+return
+    case
+        when pg_input_is_valid(value, 'staging.number') then value::numeric
+        else staging.refuse_amount(value, name)
+    end;
 
 -- Tell whether the JSON of an invoice, a credit memo, a payment or a journal entry is that of a voided one. The API
 -- has no flag for it. Intuit zeroes all amounts and quantities, takes a payment's lines away, and puts "Voided" before

@@ -12,6 +12,9 @@ create table mapping.record (
     unique (realm_id, peakflo_id, entity)
 ) partition by list (entity);
 
+-- Few are Peakflo's, which are looked through with each merge of payments.
+create index on mapping.record (realm_id, qbo_id) where origin = 'peakflo';
+
 create table mapping.account partition of mapping.record for values in ('account');
 create table mapping.customer partition of mapping.record for values in ('customer');
 create table mapping.invoice partition of mapping.record for values in ('invoice');

@@ -244,49 +244,53 @@ from peakflo.invoice
 inner join peakflo.company on invoice.company_id = company.company_id
 where invoice.deleted_at is null and invoice.realm_id = company.realm_id;
 
+-- Whose the records are that a merge of customers would move, sub-customers among them.
+create view peakflo.customer_record as
+select
+    company_id,
+    customer_id,
+    'invoice' as entity,
+    source_id as qbo_id
+from peakflo.invoice
+union all
+select
+    company_id,
+    customer_id,
+    'credit_memo' as entity,
+    source_id as qbo_id
+from peakflo.credit_note
+union all
+select
+    company_id,
+    customer_id,
+    'payment' as entity,
+    source_id as qbo_id
+from peakflo.payment
+union all
+select
+    company_id,
+    parent_id as customer_id,
+    'customer' as entity,
+    source_id as qbo_id
+from peakflo.customer
+where parent_id is not null;
+
 -- What Peakflo has under customers that went, as QuickBooks was last read: it may be those' whom they were merged into.
 create function peakflo.left_behind(of_company text, of_realm text)
 returns table (customer_qbo_id text, entity text, qbo_id text)
 language sql stable parallel safe as $$
-    with customer as (
-        select
-            gone.qbo_id,
-            mapped.peakflo_id as id
-        from staging.gone_customer as gone
-        inner join mapping.customer as mapped on gone.realm_id = mapped.realm_id and gone.qbo_id = mapped.qbo_id
-        where gone.realm_id = of_realm
-    ),
-
-    had as (
-        select
-            customer.qbo_id as customer_qbo_id,
-            'invoice' as entity,
-            invoice.source_id as qbo_id
-        from customer
-        inner join peakflo.invoice as invoice on invoice.company_id = of_company and customer.id = invoice.customer_id
-        union all
-        select
-            customer.qbo_id as customer_qbo_id,
-            'credit_memo' as entity,
-            credit_note.source_id as qbo_id
-        from customer
-        inner join peakflo.credit_note as credit_note
-            on credit_note.company_id = of_company and customer.id = credit_note.customer_id
-        union all
-        select
-            customer.qbo_id as customer_qbo_id,
-            'payment' as entity,
-            payment.source_id as qbo_id
-        from customer
-        inner join peakflo.payment as payment on payment.company_id = of_company and customer.id = payment.customer_id
-    )
-
     select
-        had.customer_qbo_id,
+        gone.qbo_id,
         had.entity,
         had.qbo_id
-    from had
+    from staging.gone_customer as gone
+    inner join mapping.customer as mapped on gone.realm_id = mapped.realm_id and gone.qbo_id = mapped.qbo_id
+    inner join peakflo.customer_record as had on had.company_id = of_company and mapped.peakflo_id = had.customer_id
     inner join staging.record as staged
-        on staged.realm_id = of_realm and had.entity = staged.entity and had.qbo_id = staged.qbo_id
-    where staged.deleted_at is null and staging.owner_of(staged.payload) = had.customer_qbo_id
+        on gone.realm_id = staged.realm_id and had.entity = staged.entity and had.qbo_id = staged.qbo_id
+    where
+        gone.realm_id = of_realm
+        and had.entity <> 'customer'
+        and staged.deleted_at is null
+        and staging.owner_of(staged.payload) = gone.qbo_id
 $$;

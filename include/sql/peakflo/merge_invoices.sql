@@ -13,7 +13,7 @@ with staged as materialized (
     where realm_id = %(realm_id)s and qbo_id = any(%(qbo_ids)b::text[])
 ),
 
-read as (
+read as materialized (
     select
         (
             select mapped.peakflo_id

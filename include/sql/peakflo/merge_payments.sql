@@ -14,16 +14,8 @@ with staged as materialized (
 
 read as (
     select
-        (
-            select mapped.peakflo_id
-            from mapping.payment as mapped
-            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
-        ) as id,
-        (
-            select mapped.origin
-            from mapping.payment as mapped
-            where mapped.realm_id = %(realm_id)s and mapped.qbo_id = staged.qbo_id
-        ) as origin,
+        known.peakflo_id as id,
+        known.origin,
         staged.realm_id,
         staged.qbo_id as source_id,
         staged.qbo_updated_at as source_updated_at,
@@ -103,6 +95,7 @@ read as (
         "MetaData" jsonb,
         "Line" staging.lines
     )
+    left join mapping.payment as known on known.realm_id = %(realm_id)s and staged.qbo_id = known.qbo_id
 ),
 
 source as (

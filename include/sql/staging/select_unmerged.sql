@@ -1,5 +1,7 @@
--- List what waits to be merged of one entity.
-select qbo_id
+-- List what waits to be merged, by entity.
+select
+    entity,
+    array_agg(qbo_id order by qbo_id) as qbo_ids
 from staging.unmerged
-where realm_id = %(realm_id)s and entity = %(entity)s
-order by qbo_id;
+where realm_id = %(realm_id)s
+group by entity;
