@@ -261,8 +261,8 @@ class ReminderCheck:
         return (wanted - asked) | select_left_behind(self._db, self._run)
 
     def _merge_and_judge(self, reads: Reads, wanted: set[tuple[str, str]]) -> list[Verdict]:
-        merge_pending(self._db, self._run)
         settle_left_behind(self._db, self._run, wanted - reads.causes.keys())
+        merge_pending(self._db, self._run)
         problems.resolve_merged(self._db, self._run.company)
         if self._request.is_open_ended:
             self._add_opened(reads)
