@@ -17,6 +17,7 @@ class CallCounts:
         self._lock = Lock()
         self._by_kind: Counter[str] = Counter()
         self._metered_by_kind: Counter[str] = Counter()
+        self._by_entity: Counter[str] = Counter()
         self._seconds = 0.0
 
     def add(self, kind: str, *, is_metered: bool, seconds: float) -> None:
@@ -26,11 +27,22 @@ class CallCounts:
             self._metered_by_kind[kind] += is_metered
             self._seconds += seconds
 
+    def ask(self, table: str) -> None:
+        """Count one question about an entity alone, by the name of its staging table."""
+        with self._lock:
+            self._by_entity[table] += 1
+
     @property
     def by_kind(self) -> dict[str, int]:
         """How many requests of each kind, such as "cdc" and "query"."""
         with self._lock:
             return dict(self._by_kind)
+
+    @property
+    def by_entity(self) -> dict[str, int]:
+        """How many questions about each entity alone, by the names of their staging tables."""
+        with self._lock:
+            return dict(self._by_entity)
 
     @property
     def total(self) -> int:

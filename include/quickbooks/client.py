@@ -31,7 +31,6 @@ from include.quickbooks import query, transport
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import ACCOUNT
 from include.quickbooks.faults import TokenRejectedError, raise_for_answer, raise_for_fault
-from include.quickbooks.limits import InProcessLimiter
 from include.quickbooks.records import (
     MalformedAnswerError,
     parse_changes,
@@ -109,8 +108,8 @@ class QuickBooksClient:
     :param api_url: see :data:`API_URLS`.
     :param realm_id: QuickBooks' id of the company.
     :param tokens: gives access tokens.
-    :param limiter: shared by all who call for the company; without one, this client keeps to the limits by
-        itself.
+    :param limiter: shared by all who call for the company; without one, nothing
+        is waited for.
     :param session: closed by its owner; without one, the client has its own.
     :raises ConfigurationError: if the realm id or the address cannot be one.
     """
@@ -130,7 +129,7 @@ class QuickBooksClient:
         self._realm_id = _check_realm_id(realm_id)
         self._company_url = f"{_check_url(api_url)}/v3/company/{realm_id}"
         self._tokens = tokens
-        self._limiter = limiter or InProcessLimiter()
+        self._limiter = limiter
         self._places = BoundedSemaphore(CONCURRENT)
         self._session = session or _new_session()
         self._owns_session = session is None
@@ -186,6 +185,7 @@ class QuickBooksClient:
         :param attempts: how often to ask as long as there is no answer.
         """
         statement = query.select(entity, where=where, order_by=order_by, start=start, size=size)
+        self.calls.ask(entity.table)
         return self._query(statement, lambda body: parse_page(body, entity), attempts)
 
     def by_ids(self, entity: Entity, ids: Sequence[str], *, attempts: int = ATTEMPTS) -> Page:
@@ -196,6 +196,7 @@ class QuickBooksClient:
 
     def count(self, entity: Entity, *, where: str = "") -> int:
         """Count records; of a list, inactive ones too."""
+        self.calls.ask(entity.table)
         return self._query(query.select_count(entity, where=where), parse_count)
 
     def time(self, entity: Entity = ACCOUNT) -> datetime:
@@ -338,7 +339,8 @@ class QuickBooksClient:
     ) -> requests.Response:
         """Send one request: the only place that does."""
         with self._places:
-            self._limiter.acquire()
+            if self._limiter is not None:
+                self._limiter.acquire()
             return self._exchange(
                 "GET" if body is None else "POST",
                 kind,

@@ -50,9 +50,12 @@ def push(
         )
         stop_at = None if longest is None else started + longest.total_seconds()
         _deliver(Work(books.db, books.quickbooks, run, settled_after=settled_after, stop_at=stop_at))
-        calls = books.quickbooks.calls.metered
+        calls = books.quickbooks.calls
     return Outcome(
-        company_id, calls=calls, seconds=round(time.monotonic() - started, 3), entities=run.summary()
+        company_id,
+        calls=calls.metered,
+        seconds=round(time.monotonic() - started, 3),
+        entities=run.summary(calls),
     )
 
 

@@ -158,7 +158,7 @@ def _import_entity(
     )
     records_read = known.records_read if known else 0
     log = ProgressLog()
-    for portion in read_pages(quickbooks, run, entity, position=position):
+    for portion in read_pages(quickbooks, entity, position=position):
         started_at = started_at or portion.page.server_time
         records_read += len(portion.page.ids)
         with realm_transaction(db, run.company.realm_id):

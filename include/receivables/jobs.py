@@ -113,16 +113,16 @@ def refresh(
 
 def merge_again(connect: Callable[[], Connection], company_id: str, occasion: Occasion) -> Outcome:
     """Merge everything that is staged for a company again, without a call to QuickBooks."""
-    started = time.monotonic()
+    started, calls = time.monotonic(), CallCounts()
     with connect() as db:
         company = get_company(db, company_id)
         with runs.company_run(
-            db, company, calls=CallCounts(), dag_id=occasion.dag_id, dag_run_id=occasion.dag_run_id
+            db, company, calls=calls, dag_id=occasion.dag_id, dag_run_id=occasion.dag_run_id
         ) as run:
             queue_all(db, company.realm_id)
             merge_pending(db, run)
             finish(db, run)
-    return Outcome(company_id, seconds=round(time.monotonic() - started, 3), entities=run.summary())
+    return Outcome(company_id, seconds=round(time.monotonic() - started, 3), entities=run.summary(calls))
 
 
 def run_step(access: Access, company_id: str, occasion: Occasion, step: Step) -> Outcome:
@@ -141,7 +141,7 @@ def run_step(access: Access, company_id: str, occasion: Occasion, step: Step) ->
         company_id,
         calls=books.quickbooks.calls.metered,
         seconds=round(time.monotonic() - started, 3),
-        entities=run.summary(),
+        entities=run.summary(books.quickbooks.calls),
     )
 
 

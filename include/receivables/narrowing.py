@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from include.quickbooks.client import QuickBooksClient
     from include.quickbooks.entities import Entity
-    from include.receivables.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +118,7 @@ def in_halves(
     raise error
 
 
-def read_ids(quickbooks: QuickBooksClient, run: Run, entity: Entity, qbo_ids: Sequence[str]) -> Page:
+def read_ids(quickbooks: QuickBooksClient, entity: Entity, qbo_ids: Sequence[str]) -> Page:
     """
     Read records by their Ids; those that cannot be read are in the page as such.
 
@@ -127,7 +126,6 @@ def read_ids(quickbooks: QuickBooksClient, run: Run, entity: Entity, qbo_ids: Se
     """
 
     def read(ids: Sequence[str], attempts: int) -> Page:
-        run.counts[entity.table].calls += 1
         return _recognised(quickbooks.by_ids(entity, ids, attempts=attempts), ids)
 
     asked = [qbo_id for qbo_id in qbo_ids if is_id(qbo_id)]

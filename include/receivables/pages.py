@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from include.quickbooks.client import QuickBooksClient
     from include.quickbooks.entities import Entity
-    from include.receivables.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +82,6 @@ class Portion:
 
 def read_pages(
     quickbooks: QuickBooksClient,
-    run: Run,
     entity: Entity,
     *,
     where: str = "",
@@ -99,7 +97,7 @@ def read_pages(
     :param position: where an earlier reading stopped.
     :raises RetryableError: if records cannot be told to be all.
     """
-    reading = _Reading(quickbooks, run, entity, where, size)
+    reading = _Reading(quickbooks, entity, where, size)
     return _ahead(reading.portions(position or Position()))
 
 
@@ -115,7 +113,6 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
 @dataclass(slots=True)
 class _Reading:
     quickbooks: QuickBooksClient
-    run: Run
     entity: Entity
     where: str
     size: int
@@ -208,7 +205,6 @@ class _Reading:
         where = " AND ".join(filter(None, (self.where, within)))
 
         def read(rows: Sequence[int], attempts: int) -> Page:
-            self.run.counts[self.entity.table].calls += 1
             return self.quickbooks.query(
                 self.entity,
                 where=where,
@@ -245,10 +241,9 @@ class _Reading:
     def _guess(self, before: int, after: int | None) -> list[Odd]:
         after = before + MOST_GUESSES + 1 if after is None else after
         guesses = [str(number) for number in range(max(before + 1, after - MOST_GUESSES), after)]
-        return read_ids(self.quickbooks, self.run, self.entity, guesses).odd if guesses else []
+        return read_ids(self.quickbooks, self.entity, guesses).odd if guesses else []
 
     def _count(self, within: str) -> int:
-        self.run.counts[self.entity.table].calls += 1
         return self.quickbooks.count(self.entity, where=" AND ".join(filter(None, (self.where, within))))
 
 

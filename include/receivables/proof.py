@@ -41,7 +41,7 @@ def find_hidden_deletions(
     logger.warning("QuickBooks and staging count %s differently: comparing all Ids.", entity.name)
     db.execute(load("staging/clear_seen"), _keys(run, entity))
     started_at = None
-    for portion in read_pages(quickbooks, run, entity):
+    for portion in read_pages(quickbooks, entity):
         started_at = started_at or portion.page.server_time
         with realm_transaction(db, run.company.realm_id):
             stage_seen(db, run, portion.page)
@@ -51,7 +51,6 @@ def find_hidden_deletions(
 
 def counts_agree(db: Connection, quickbooks: QuickBooksClient, run: Run, entity: Entity) -> bool:
     """Tell whether QuickBooks has as many records of an entity as staging knows of; one metered call."""
-    run.counts[entity.table].calls += 1
     return quickbooks.count(entity) == count_live(db, run, entity)
 
 

@@ -54,7 +54,7 @@ def refresh_reference_data(
         )
     for entity in (entity for group in chosen for entity in GROUPS[group]):
         met: list[str] = []
-        for portion in read_pages(quickbooks, run, entity):
+        for portion in read_pages(quickbooks, entity):
             stage_page(db, run, portion.page)
             met += portion.page.ids
         problems.resolve_nameless(db, run.company, entity.table, met)

@@ -97,7 +97,7 @@ def read_by_ids(
     records too.
     """
     for asked in split_ids(qbo_ids, list_unreadable(db, run, entity) if qbo_ids else set()):
-        page = read_ids(quickbooks, run, entity, asked)
+        page = read_ids(quickbooks, entity, asked)
         gone = set(asked) - set(page.ids)
         with realm_transaction(db, run.company.realm_id):
             stage_records(db, run, page, is_by_id=True)

@@ -200,7 +200,7 @@ class ReminderReader:
         :param unreadable: those that could not be read before.
         """
         for asked in split_ids(sorted(qbo_ids), unreadable):
-            read = partial(read_ids, self._quickbooks, self._run, entity, asked)
+            read = partial(read_ids, self._quickbooks, entity, asked)
             answer = self._start(partial(self._patiently, read))
             self._by_ids.append(_ByIds(entity, asked, answer))
 
@@ -253,7 +253,7 @@ class ReminderReader:
                 parts.append((entities, changes))
             if len(entities) == 1 and entities[0] in JUDGED and (changes is None or changes.is_full):
                 window = query.window(since, changes.server_time if changes else None)
-                for portion in read_pages(self._quickbooks, self._run, entities[0], where=window):
+                for portion in read_pages(self._quickbooks, entities[0], where=window):
                     pages.append(portion.page)
         return AllChanges(parts, pages)
 

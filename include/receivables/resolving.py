@@ -179,7 +179,7 @@ def _ask(work: Work, delivery: Delivery, entity: Entity, where: str) -> tuple[li
     former = _former(work, delivery)
     found: dict[str, Found] = {}
     odd: list[str] = []
-    for portion in read_pages(work.quickbooks, work.run, entity, where=where):
+    for portion in read_pages(work.quickbooks, entity, where=where):
         for record in portion.page.records:
             if record.qbo_id not in former:
                 found[record.qbo_id] = (record.qbo_id, record.sync_token, record.payload)

@@ -39,7 +39,6 @@ class EntityCounts:
     :param changed: of them, those that said something new.
     :param merged: records of Peakflo that changed.
     :param deleted: records of Peakflo that are deleted now.
-    :param calls: calls that asked for this entity alone.
     :param seconds: spent on this entity.
     """
 
@@ -47,7 +46,6 @@ class EntityCounts:
     changed: int = 0
     merged: int = 0
     deleted: int = 0
-    calls: int = 0
     seconds: float = 0.0
 
 
@@ -74,11 +72,17 @@ class Run:
         finally:
             counts.seconds += time.monotonic() - started
 
-    def summary(self) -> dict[str, dict[str, Any]]:
-        """Return the counts as plain data, entities without any left out."""
+    def summary(self, calls: CallCounts) -> dict[str, dict[str, Any]]:
+        """
+        Return the counts as plain data, with the calls that asked for an entity alone; entities without any left out.
+
+        :param calls: what the run's client has sent.
+        """
+        asked = calls.by_entity
         return {
-            entity: asdict(counts) | {"seconds": round(counts.seconds, 3)}
-            for entity, counts in sorted(self.counts.items())
+            entity: asdict(counts := self.counts[entity])
+            | {"calls": asked.get(entity, 0), "seconds": round(counts.seconds, 3)}
+            for entity in sorted(self.counts.keys() | asked)
         }
 
 
@@ -195,7 +199,7 @@ def _end(
     ended = {
         "run_id": run.run_id,
         "state": state,
-        "counts": Jsonb(run.summary()),
+        "counts": Jsonb(run.summary(calls)),
         "calls": calls.metered,
         "error_code": None if error is None else problems.code_of(error),
         "error": None if error is None else f"{type(error).__name__}: {error}",
@@ -205,7 +209,7 @@ def _end(
         count_calls(db, run.company.realm_id, calls)
     logger.info(
         "Run %d ends in %s: company %s, metered calls %d, %s.",
-        run.run_id, state, run.company.company_id, calls.metered, run.summary(),
+        run.run_id, state, run.company.company_id, calls.metered, run.summary(calls),
     )  # fmt: skip
 
 

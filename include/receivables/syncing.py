@@ -133,7 +133,7 @@ def _read_by_query(
         read_own_entries(db, quickbooks, run)
         return []
     read_at = []
-    for portion in read_pages(quickbooks, run, entity, where=query.window(since, until)):
+    for portion in read_pages(quickbooks, entity, where=query.window(since, until)):
         stage_page(db, run, portion.page)
         read_at.append(portion.page.server_time)
     find_hidden_deletions(db, quickbooks, run, entity, accept_deletions=accept_deletions)

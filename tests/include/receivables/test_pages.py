@@ -37,7 +37,7 @@ def portions(bench: Workbench, company: Company, entity: Entity = INVOICE, **opt
         bench.access.open_books(company.company_id) as books,
         company_run(books.db, company, calls=CallCounts(), dag_id="test", dag_run_id="pages") as run,
     ):
-        return list(read_pages(books.quickbooks, run, entity, **{"size": SIZE, **options}))
+        return list(read_pages(books.quickbooks, entity, **{"size": SIZE, **options}))
 
 
 def read(bench: Workbench, company: Company, **options: Any) -> list[str]:
@@ -163,7 +163,7 @@ def test_inactive_records_of_a_list_are_read_too(bench: Workbench):
     ):
         found = {
             record.qbo_id
-            for portion in read_pages(books.quickbooks, run, CUSTOMER, size=15)
+            for portion in read_pages(books.quickbooks, CUSTOMER, size=15)
             for record in portion.page.records
         }
     customers = truth.read_truth(bench.sandbox, company.realm_id)["records"]["Customer"]
