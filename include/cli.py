@@ -115,13 +115,13 @@ def _add_job(commands: Any, name: str, command: Any, explanation: str) -> argpar
 
 def _connect(options: argparse.Namespace) -> None:
     from include.hooks.access import get_access
-    from include.receivables import companies
+    from include.receivables import companies, connections
 
     access = get_access()
     from_standard_input = options.refresh_token == "-"  # noqa: S105 - a dash is no secret
     token = sys.stdin.readline().strip() if from_standard_input else options.refresh_token
     with access.connect() as db:
-        companies.connect_company(
+        connections.connect_company(
             db,
             company_id=options.company_id,
             name=options.name,
@@ -136,7 +136,7 @@ def _connect(options: argparse.Namespace) -> None:
 
 def _list(options: argparse.Namespace) -> None:
     from include.hooks.receivables_db import ReceivablesDbHook
-    from include.receivables import companies
+    from include.receivables import companies, connections
 
     with ReceivablesDbHook().get_conn() as db:
         print_companies(companies.list_companies(db), as_json=options.json)
@@ -144,7 +144,7 @@ def _list(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from include.hooks.receivables_db import ReceivablesDbHook
-    from include.receivables import companies
+    from include.receivables import companies, connections
 
     with ReceivablesDbHook().get_conn() as db:
         company = companies.get_company(db, options.company_id)
@@ -162,7 +162,7 @@ def _resume(options: argparse.Namespace) -> None:
 
 def _set_paused(options: argparse.Namespace, *, is_paused: bool) -> None:
     from include.hooks.receivables_db import ReceivablesDbHook
-    from include.receivables import companies
+    from include.receivables import companies, connections
 
     with ReceivablesDbHook().get_conn() as db:
         companies.set_paused(db, companies.get_company(db, options.company_id), is_paused=is_paused)
@@ -171,12 +171,12 @@ def _set_paused(options: argparse.Namespace, *, is_paused: bool) -> None:
 
 def _disconnect(options: argparse.Namespace) -> None:
     from include.hooks.access import get_access
-    from include.receivables import companies
+    from include.receivables import companies, connections
 
     access = get_access()
     with access.connect() as db:
         company = companies.get_company(db, options.company_id)
-        companies.disconnect_company(db, company, app=access.app, cipher=access.cipher)
+        connections.disconnect_company(db, company, app=access.app, cipher=access.cipher)
         print_companies(companies.list_companies(db, options.company_id), as_json=options.json)
 
 

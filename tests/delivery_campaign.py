@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from include.errors import ReceivablesError
-from include.receivables import companies
+from include.receivables import connections
 from tests.delivery_ledger import ACCOUNTS, Ledger, Taken
 from tests.delivery_worker import Worker
 from tests.killing import PATIENCE
@@ -156,7 +156,7 @@ class Campaign:
         if len(connected) > 1:
             cashier = self.random.choice(connected)
             access = self.bench.access
-            companies.disconnect_company(self.bench.db, cashier.company, app=access.app, cipher=access.cipher)
+            connections.disconnect_company(self.bench.db, cashier.company, app=access.app, cipher=access.cipher)
             self.disconnected.append(cashier)
             self.happened["disconnected"] += 1
 
@@ -171,7 +171,7 @@ class Campaign:
 
     def connect(self, cashier: Cashier) -> None:
         company, access = cashier.company, self.bench.access
-        companies.connect_company(
+        connections.connect_company(
             self.bench.db,
             company_id=company.company_id,
             name=company.name,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import BY_NAME
 from include.quickbooks.records import Page, Record
-from include.receivables import companies, staging
+from include.receivables import companies, connections, staging
 from include.receivables.merging import merge_pending
 from include.receivables.runs import Run, company_run
 
@@ -66,7 +66,7 @@ class Staged:
 def staged_company(db: psycopg.Connection) -> Iterator[Staged]:
     """Connect a company with one customer, whose Id is 1."""
     connection = {"company_id": "acme", "name": "Acme", "realm_id": REALM, "connected_by": "test"}
-    companies.record_connection(db, **connection, tokens=TOKENS)
+    connections.record_connection(db, **connection, tokens=TOKENS)
     company = companies.get_company(db, "acme")
     with company_run(db, company, calls=CallCounts(), dag_id="test", dag_run_id="staged") as run:
         books = Staged(db, run)

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from include.receivables import companies, jobs
+from include.receivables import connections, jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ class Workbench:
         """Create a company in the sandbox and connect it."""
         number = next(self._numbers)
         created = self.sandbox.create_company(name=f"Books {number}", books=books, **options)
-        return companies.connect_company(
+        return connections.connect_company(
             self.db,
             company_id=company_id or f"company-{number}",
             name=f"Company {number}",

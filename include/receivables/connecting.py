@@ -26,7 +26,7 @@ from include.errors import (
 )
 from include.quickbooks.client import QuickBooksClient
 from include.quickbooks.entities import COMPANY_INFO
-from include.receivables import companies, connect_requests, outbox, runs
+from include.receivables import companies, connect_requests, connections, outbox, runs
 from include.receivables.connect_requests import (
     START_AGAIN,
     Answer,
@@ -203,7 +203,7 @@ def _check_answer(request: Request, answer: Answer) -> str:
         raise refusal(
             request, "incomplete", f"QuickBooks' answer names no company or carries no code. {START_AGAIN}"
         )
-    companies.check_realm_id(answer.realm_id)
+    connections.check_realm_id(answer.realm_id)
     return answer.realm_id
 
 
@@ -213,7 +213,7 @@ def _check_choice(db: Connection, request: Request, before: Company | None, real
 
     Intuit does not say whether taking such a token back would end the other company's connection, too.
     """
-    user = companies.find_realm_user(db, request.company_id, realm_id)
+    user = connections.find_realm_user(db, request.company_id, realm_id)
     if user is not None:
         raise _in_use(request, realm_id, user)
     if request.intent == "change":
@@ -312,7 +312,7 @@ def _store(
             before = companies.find_company(db, request.company_id)
             row = db.execute(load("sync/lock_connection"), keys).fetchone()
             _check_choice(db, request, before, realm_id)
-            companies.record_connection(
+            connections.record_connection(
                 db,
                 company_id=request.company_id,
                 name=request.company_name,
@@ -322,7 +322,7 @@ def _store(
             )
             connect_requests.end(db, state)
     except UniqueViolation:
-        user = companies.find_realm_user(db, request.company_id, realm_id)
+        user = connections.find_realm_user(db, request.company_id, realm_id)
         raise _in_use(request, realm_id, user or "?") from None
     return row[2] if row is not None and row[0] != realm_id else None
 

@@ -112,12 +112,6 @@ def list_in_states(db: Connection, company: Company, states: Sequence[State]) ->
     return [row[0] for row in db.execute(load("outbox/list_deliveries"), keys)]
 
 
-def compare_taken_back(db: Connection, company: Company) -> None:
-    """Have payments compared again that were being undone when they were taken up again."""
-    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
-    db.execute(load("outbox/compare_taken_back"), keys)
-
-
 def wake(db: Connection, company: Company) -> None:
     """Wake whoever delivers for a company."""
     db.execute(load("outbox/wake"), {"company_id": company.company_id})

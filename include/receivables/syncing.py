@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from include.errors import ChangesExpiredError
 from include.quickbooks import query
 from include.quickbooks.entities import CAPTURED, SYNCED
-from include.receivables import outbox, problems, webhook_events
+from include.receivables import problems, webhook_events
 from include.receivables.changes import read_parts
 from include.receivables.locks import realm_transaction
 from include.receivables.merging import MERGES, merge_pending
@@ -29,6 +29,7 @@ from include.receivables.staging import (
     stage_changes,
     stage_page,
 )
+from include.sql import load
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,10 +72,16 @@ def sync_company(
     fetch_left_behind(db, quickbooks, run)
     fetch_missing(db, quickbooks, run)
     fetch_outdated(db, quickbooks, run)
-    outbox.compare_taken_back(db, run.company)
+    _compare_taken_back(db, run)
     merge_all(db, run)
     finish(db, run)
     problems.resolve_failures(db, run.company)
+
+
+def _compare_taken_back(db: Connection, run: Run) -> None:
+    """Have payments compared again that were being undone when they were taken up again."""
+    keys = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
+    db.execute(load("outbox/compare_taken_back"), keys)
 
 
 def merge_all(db: Connection, run: Run) -> None:

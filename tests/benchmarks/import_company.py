@@ -25,7 +25,7 @@ from include.migrate import migrate
 from include.quickbooks.entities import INVOICE, PAYMENT
 from include.quickbooks.oauth import OAuthApp
 from include.quickbooks.records import Page, Record
-from include.receivables import companies, jobs
+from include.receivables import companies, connections, jobs
 from include.receivables.access import Access
 from include.receivables.runs import Run
 from include.receivables.staging import stage_page
@@ -69,7 +69,7 @@ def main() -> None:
         sandbox.advance_clock(3600)
         sandbox.change_settings(throttle=options.throttle)
         with access.connect() as db:
-            companies.connect_company(
+            connections.connect_company(
                 db,
                 company_id="bench",
                 name="Benchmark",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables import companies
+from include.receivables import connections
 from tests.staged import TOKENS, Staged, staged_company
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def test_company_info_that_leaves_something_out_keeps_what_is_known(books: Stage
 
 def test_the_facts_of_other_books_are_not_those_of_the_books_before(books: Staged):
     other = {"company_id": "acme", "name": "Acme", "realm_id": "9130000000000002", "connected_by": "test"}
-    companies.record_connection(books.db, **other, tokens=TOKENS)
+    connections.record_connection(books.db, **other, tokens=TOKENS)
     assert facts(books) == (None, None, "America/Los_Angeles", None, None)
     books.db.execute(
         "update staging.record set payload = jsonb_set(payload, '{AccountingInfoPrefs,BookCloseDate}', '\"odd\"') "
         "where entity = 'preferences'"
     )
-    companies.record_connection(books.db, **other | {"realm_id": books.run.company.realm_id}, tokens=TOKENS)
+    connections.record_connection(books.db, **other | {"realm_id": books.run.company.realm_id}, tokens=TOKENS)
     assert facts(books) == (*KNOWN[:3], None, None)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from include.errors import ConfigurationError, ReceivablesError
-from include.receivables import companies, connecting, mapping_form
+from include.receivables import companies, connecting, connections, mapping_form
 from include.receivables.access import Access
 from include.receivables.companies import Company
 from include.receivables.connecting import Answer, ConnectError, Intent, Visitor
@@ -143,7 +143,7 @@ def disconnect(
     request: Request, user: Admin, db: Db, company: KnownCompany, access: QuickBooksAccess
 ) -> RedirectResponse:
     """Take the app's access back, and keep records and mappings."""
-    companies.disconnect_company(db, company, app=access.app, cipher=access.cipher)
+    connections.disconnect_company(db, company, app=access.app, cipher=access.cipher)
     audit.record(user, "quickbooks.disconnect", company.company_id, realm_id=company.realm_id)
     notice = f"{company.name} is disconnected. Its records and account mapping are kept."
     return redirect(request, user, f"companies/{company.company_id}", notice=notice)

@@ -5,7 +5,7 @@ from cryptography.fernet import Fernet
 
 from include.errors import ConfigurationError
 from include.hooks.access import get_access
-from include.receivables import companies
+from include.receivables import connections
 from tests.airflow_settings import FERNET_KEY, define_connections
 
 
@@ -20,7 +20,7 @@ def test_access_reaches_the_database_and_the_books_that_the_connections_name(san
     created = sandbox.create_company(books="empty")
     access = get_access()
     with access.connect() as db:
-        companies.connect_company(
+        connections.connect_company(
             db,
             company_id="acme",
             name="Acme",

@@ -8,7 +8,7 @@ import pytest
 
 from include.errors import ConfigurationError, ReauthorizeError
 from include.quickbooks.oauth import OAuthApp
-from include.receivables import companies
+from include.receivables import companies, connections
 from include.receivables.syncing import REACH
 from tests import truth
 from tests.quick_start import connect_as_imported
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def connect(bench: Workbench, company_id: str, realm_id: str, refresh_token: str = "") -> Company:
     """Connect a company to books that exist already."""
-    return companies.connect_company(
+    return connections.connect_company(
         bench.db,
         company_id=company_id,
         name=company_id.title(),
@@ -33,7 +33,7 @@ def connect(bench: Workbench, company_id: str, realm_id: str, refresh_token: str
 
 
 def disconnect(bench: Workbench, company: Company) -> None:
-    companies.disconnect_company(bench.db, company, app=bench.access.app, cipher=bench.access.cipher)
+    connections.disconnect_company(bench.db, company, app=bench.access.app, cipher=bench.access.cipher)
 
 
 def status(bench: Workbench, company: Company) -> str:
@@ -148,7 +148,7 @@ def test_a_disconnect_that_intuit_refuses_leaves_the_company_connected(bench: Wo
         discovery_url=bench.sandbox.discovery_url,
     )
     with pytest.raises(ConfigurationError):
-        companies.disconnect_company(bench.db, company, app=stranger, cipher=bench.access.cipher)
+        connections.disconnect_company(bench.db, company, app=stranger, cipher=bench.access.cipher)
     assert bench.sync(company).calls == 1
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from include.errors import UnreachableError
 from include.local.ports import free_port
-from include.receivables.companies import disconnect_company, set_paused
+from include.receivables.companies import set_paused
+from include.receivables.connections import disconnect_company
 from include.receivables.locks import realm_transaction
 from include.receivables.reminders import ReminderRequest, refresh_and_judge
 from tests.expected import peakflo_id

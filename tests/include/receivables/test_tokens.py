@@ -16,7 +16,7 @@ from include.errors import (
     ReauthorizeError,
     ReceivablesError,
 )
-from include.receivables import companies, jobs
+from include.receivables import connections, jobs
 from include.receivables.tokens import TokenCipher
 from tests.airflow_settings import FERNET_KEY
 from tests.other_process import (
@@ -456,7 +456,7 @@ def expire(bench: Workbench, company: Company) -> None:
 
 
 def connect_again(bench: Workbench, company: Company) -> None:
-    companies.connect_company(
+    connections.connect_company(
         bench.db,
         company_id=company.company_id,
         name=company.name,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from include.receivables import companies, webhook_events
+from include.receivables import connections, webhook_events
 from include.receivables.webhooks import Delivery, Event
 from tests.quick_start import connect_as_imported
 
@@ -63,7 +63,7 @@ def test_events_of_companies_that_are_not_ours_are_counted_and_forgotten(
     db: psycopg.Connection, bench: Workbench, company: Company
 ):
     gone = connect_as_imported(bench, "gone")
-    companies.disconnect_company(db, gone, app=bench.access.app, cipher=bench.access.cipher)
+    connections.disconnect_company(db, gone, app=bench.access.app, cipher=bench.access.cipher)
 
     told = store(db, event(company), event(gone, 2), event(company, 3, realm_id="999"), others=4, odd=3)
 
