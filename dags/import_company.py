@@ -58,19 +58,21 @@ def import_company() -> None:
     def import_all() -> dict[str, Any]:
         """Read, stage and merge everything."""
         from include.hooks.access import get_access
-        from include.receivables import jobs
+        from include.receivables.company import batches
+        from include.receivables.company.run_context import RunContext
+        from include.receivables.inbound import jobs
 
         context = get_current_context()
         refuse_unknown(context["dag_run"].conf, context["dag"].params)
         company_id = context["params"]["company_id"]
-        access, occasion = get_access(), jobs.Occasion.of(context)
+        access, run_context = get_access(), RunContext.of(context)
         believed = context["params"]["accept_deletions"]
-        outcomes = jobs.run_batch(
+        outcomes = batches.run_batch(
             [company_id],
-            lambda company_id: jobs.import_all(access, company_id, occasion, accept_deletions=believed),
+            lambda company_id: jobs.import_all(access, company_id, run_context, accept_deletions=believed),
         )
         skip_if_busy(outcomes)
-        return jobs.summarize(outcomes)
+        return batches.summarize(outcomes)
 
     import_all()
 

@@ -83,28 +83,31 @@ def peakflo_to_quickbooks() -> None:
     def plan() -> list[list[str]]:
         """Deal the companies that have something due to tasks."""
         from include.hooks.receivables_db import ReceivablesDbHook
-        from include.receivables import jobs, outbox
+        from include.receivables.company import batches
+        from include.receivables.outbound import outbox
 
         context = get_current_context()
         refuse_unknown(context["dag_run"].conf, context["dag"].params)
         chosen = context["params"]["companies"]
         with ReceivablesDbHook().get_conn() as db:
             due = outbox.list_due_companies(db)
-        return jobs.deal([company_id for company_id in due if company_id in (chosen or due)])
+        return batches.split([company_id for company_id in due if company_id in (chosen or due)])
 
     @task(pool=DELIVERY_POOL, map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}")
     def deliver(batch: list[str]) -> dict[str, Any]:
         """Deliver the payments of one batch of companies."""
         from include.hooks.access import get_access
-        from include.receivables import delivery_jobs, jobs
+        from include.receivables.company import batches
+        from include.receivables.company.run_context import RunContext
+        from include.receivables.outbound import delivery_jobs
 
         access = get_access()
-        occasion = jobs.Occasion.of(get_current_context())
-        outcomes = jobs.run_batch(
-            batch, lambda company_id: delivery_jobs.push(access, company_id, occasion, longest=LONGEST)
+        run_context = RunContext.of(get_current_context())
+        outcomes = batches.run_batch(
+            batch, lambda company_id: delivery_jobs.deliver(access, company_id, run_context, longest=LONGEST)
         )
         skip_if_busy(outcomes)
-        return jobs.summarize(outcomes)
+        return batches.summarize(outcomes)
 
     deliver.expand(batch=plan())
 

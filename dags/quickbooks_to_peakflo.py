@@ -43,7 +43,7 @@ from include.dag_defaults import (
 )
 
 if TYPE_CHECKING:
-    from include.receivables.companies import DueCompany
+    from include.receivables.company.companies import DueCompany
 
 
 @dag(
@@ -77,9 +77,9 @@ def quickbooks_to_peakflo() -> None:
     @task
     def plan() -> list[list[str]]:
         """Deal the connected companies to tasks."""
-        from include.receivables import jobs
+        from include.receivables.company import batches
 
-        return jobs.deal([company.company_id for company in _list_due() if not company.is_import_due])
+        return batches.split([company.company_id for company in _list_due() if not company.is_import_due])
 
     @task
     def plan_imports() -> list[dict[str, str]]:
@@ -90,19 +90,21 @@ def quickbooks_to_peakflo() -> None:
     def sync(batch: list[str]) -> dict[str, Any]:
         """Bring the companies of one batch up to date."""
         from include.hooks.access import get_access
-        from include.receivables import jobs
+        from include.receivables.company import batches
+        from include.receivables.company.run_context import RunContext
+        from include.receivables.inbound import jobs
 
         context = get_current_context()
         access = get_access()
-        occasion = jobs.Occasion.of(context)
+        run_context = RunContext.of(context)
         believed = context["params"]["accept_deletions"]
 
-        def job(company_id: str) -> jobs.Outcome:
-            return jobs.sync(access, company_id, occasion, accept_deletions=company_id in believed)
+        def job(company_id: str) -> batches.Outcome:
+            return jobs.sync(access, company_id, run_context, accept_deletions=company_id in believed)
 
-        outcomes = jobs.run_batch(batch, job)
+        outcomes = batches.run_batch(batch, job)
         skip_if_busy(outcomes)
-        return jobs.summarize(outcomes)
+        return batches.summarize(outcomes)
 
     sync.expand(batch=plan())
     TriggerDagRunOperator.partial(
@@ -118,8 +120,8 @@ def quickbooks_to_peakflo() -> None:
 
 def _list_due() -> list[DueCompany]:
     from include.hooks.receivables_db import ReceivablesDbHook
-    from include.receivables import companies
-    from include.receivables.syncing import REACH
+    from include.receivables.company import companies
+    from include.receivables.inbound.syncing import REACH
 
     context = get_current_context()
     refuse_unknown(context["dag_run"].conf, context["dag"].params)

@@ -74,15 +74,16 @@ def read_webhook_events() -> None:
     def plan() -> list[list[str]]:
         """Deal the companies with unread events to tasks."""
         from include.hooks.receivables_db import ReceivablesDbHook
-        from include.receivables import early_reads, jobs, webhook_events
+        from include.receivables.company import batches
+        from include.receivables.inbound import webhook_events, webhook_sync
 
         context = get_current_context()
         refuse_unknown(context["dag_run"].conf, context["dag"].params)
         chosen = context["params"]["companies"]
         with ReceivablesDbHook().get_conn() as db:
             webhook_events.prune(db)
-            due = early_reads.list_due(db, dag_id=context["dag"].dag_id)
-        return jobs.deal(
+            due = webhook_sync.list_due(db, dag_id=context["dag"].dag_id)
+        return batches.split(
             [company.company_id for company in due if not chosen or company.company_id in chosen]
         )
 
@@ -94,15 +95,17 @@ def read_webhook_events() -> None:
     def read(batch: list[str]) -> dict[str, Any]:
         """Read what the events of one batch of companies name."""
         from include.hooks.access import get_access
-        from include.receivables import early_reads, jobs
+        from include.receivables.company import batches
+        from include.receivables.company.run_context import RunContext
+        from include.receivables.inbound import webhook_sync
 
         access = get_access()
-        occasion = jobs.Occasion.of(get_current_context())
-        outcomes = jobs.run_batch(
-            batch, lambda company_id: early_reads.read_events(access, company_id, occasion)
+        run_context = RunContext.of(get_current_context())
+        outcomes = batches.run_batch(
+            batch, lambda company_id: webhook_sync.read_events(access, company_id, run_context)
         )
         skip_if_busy(outcomes)
-        return jobs.summarize(outcomes)
+        return batches.summarize(outcomes)
 
     read.expand(batch=plan())
 

@@ -108,23 +108,24 @@ def refresh_before_reminder() -> None:
         """Read the invoices afresh and say for each whether to send a reminder."""
         from include.errors import ConfigurationError
         from include.hooks.access import get_access
-        from include.receivables import reminders
-        from include.receivables.jobs import Occasion
-        from include.receivables.verdict_records import answer
+        from include.receivables.company.run_context import RunContext
+        from include.receivables.reminders import refreshing
+        from include.receivables.reminders.check import ReminderRequest
+        from include.receivables.reminders.verdict_records import answer
 
         context = get_current_context()
         params = context["params"]
-        request = reminders.ReminderRequest(
+        request = ReminderRequest(
             params["company_id"], _ids(params["invoice_ids"]), _ids(params["customer_ids"])
         )
-        occasion = Occasion.of(context)
+        run_context = RunContext.of(context)
         try:
             refuse_unknown(context["dag_run"].conf, context["dag"].params)
             seconds = _seconds_left(context, params["deadline_seconds"])
-            judgement = reminders.refresh_and_judge(get_access(), request, occasion, seconds=seconds)
+            judgement = refreshing.refresh_and_judge(get_access(), request, run_context, seconds=seconds)
         except ConfigurationError as error:
-            judgement = reminders.unchecked(request, error)
-        answered = answer(occasion.dag_run_id, request.company_id, judgement)
+            judgement = refreshing.unchecked(request, error)
+        answered = answer(run_context.dag_run_id, request.company_id, judgement)
         if answered["unknown"] or answered["error"]:
             context["ti"].xcom_push("return_value", answered)
             raise AirflowFailException(_complaint(answered))

@@ -58,8 +58,8 @@ def refresh_reference_data() -> None:
     def plan() -> list[list[str]]:
         """Deal the connected companies to tasks, or pick the one that was asked for."""
         from include.hooks.receivables_db import ReceivablesDbHook
-        from include.receivables import companies, jobs
-        from include.receivables.syncing import REACH
+        from include.receivables.company import batches, companies
+        from include.receivables.inbound.syncing import REACH
 
         context = get_current_context()
         refuse_unknown(context["dag_run"].conf, context["dag"].params)
@@ -67,23 +67,25 @@ def refresh_reference_data() -> None:
         with ReceivablesDbHook().get_conn() as db:
             if company_id is not None:
                 return [[companies.get_connected_company(db, company_id).company_id]]
-            return jobs.deal([due.company_id for due in companies.list_due_companies(db, reach=REACH)])
+            return batches.split([due.company_id for due in companies.list_due_companies(db, reach=REACH)])
 
     @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
     def refresh(batch: list[str]) -> dict[str, Any]:
         """Refresh the companies of one batch."""
         from include.hooks.access import get_access
-        from include.receivables import jobs
+        from include.receivables.company import batches
+        from include.receivables.company.run_context import RunContext
+        from include.receivables.inbound import jobs
 
         context = get_current_context()
         access = get_access()
-        occasion = jobs.Occasion.of(context)
+        run_context = RunContext.of(context)
         groups = context["params"]["groups"]
-        outcomes = jobs.run_batch(
-            batch, lambda company_id: jobs.refresh(access, company_id, occasion, groups=groups)
+        outcomes = batches.run_batch(
+            batch, lambda company_id: jobs.refresh(access, company_id, run_context, groups=groups)
         )
         skip_if_busy(outcomes)
-        return jobs.summarize(outcomes)
+        return batches.summarize(outcomes)
 
     refresh.expand(batch=plan())
 

@@ -10,21 +10,21 @@ from xdist.scheduler import LoadScopeScheduling
 
 from include.quickbooks import client
 from include.quickbooks.oauth import OAuthApp
-from include.receivables.access import Access
-from include.receivables.tokens import TokenCipher
-from tests import airflow_settings  # before anything imports Airflow
-from tests.databases import Databases
-from tests.kept_companies import KeptCompanies
-from tests.sandbox_process import running_sandbox
-from tests.workbench import Workbench
+from include.receivables.company.access import Access
+from include.receivables.company.tokens import TokenCipher
+from tests.support import airflow_settings  # before anything imports Airflow
+from tests.support.databases import Databases
+from tests.support.kept_companies import KeptCompanies
+from tests.support.sandbox_process import running_sandbox
+from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.local.embedded_postgres import EmbeddedPostgres
-    from include.sandbox.control import SandboxControl
+    from local.embedded_postgres import EmbeddedPostgres
+    from sandbox.control import SandboxControl
 
-pytest_plugins = ["tests.fixtures_local", "tests.fixtures_web"]
+pytest_plugins = ["tests.support.fixtures_local", "tests.support.fixtures_web"]
 
 
 class ModulesTogether(LoadScopeScheduling):
@@ -90,7 +90,7 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 
 @pytest.fixture
 def sandbox_profile() -> str:
-    """How QuickBooks behaves: as it does today, or a profile of include.sandbox.settings."""
+    """How QuickBooks behaves: as it does today, or a profile of sandbox.settings."""
     return ""
 
 

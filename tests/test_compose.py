@@ -13,7 +13,7 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
-from include.local.directory import ROOT
+from local.directory import ROOT
 
 AIRFLOW_SERVICES = {
     "airflow-init",
@@ -94,7 +94,7 @@ def test_data_outlives_the_containers():
     # The image of PostgreSQL 18 keeps its data one folder higher than the ones before.
     assert "postgres:/var/lib/postgresql" in SERVICES["postgres"]["volumes"]
     assert "redis:/data" in SERVICES["redis"]["volumes"]
-    assert {"postgres", "redis", "logs", "sandbox"} == COMPOSE["volumes"].keys()
+    assert {"postgres", "redis", "logs", "books"} == COMPOSE["volumes"].keys()
 
 
 def test_postgresql_sorts_as_the_embedded_one_does():
@@ -194,7 +194,7 @@ def test_airflow_has_the_command(command, tmp_path):
     assert f"airflow {command}" in result.stdout
 
 
-@pytest.mark.parametrize("module", ["include.migrate", "include.sandbox"])
+@pytest.mark.parametrize("module", ["include.migrate", "sandbox"])
 def test_our_command_exists(module):
     result = subprocess.run(
         [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, check=False

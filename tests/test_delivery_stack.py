@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from include.sandbox.control import SandboxControl
 from include.triggers.notification import OUTBOX_DELIVERY
-from tests.bookkeeper import Bookkeeper
-from tests.cashier import Cashier
-from tests.fixtures_local import wait_for_listener
-from tests.other_process import Keys
-from tests.workbench import Workbench
+from sandbox.control import SandboxControl
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.cashier import Cashier
+from tests.support.fixtures_local import wait_for_listener
+from tests.support.other_process import Keys
+from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from tests.fixtures_local import RunningStack
+    from tests.support.fixtures_local import RunningStack
 
 # The database wakes the DAG: the next round of its schedule is up to 300 seconds away.
 SOON_SECONDS = 30

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from include.sandbox.control import SandboxControl
-from tests.airflow_client import AirflowClient
-from tests.other_process import Keys
-from tests.quick_start import connect_as_imported, disconnect_in_quickbooks
-from tests.workbench import Workbench
+from sandbox.control import SandboxControl
+from tests.support.airflow_client import AirflowClient
+from tests.support.other_process import Keys
+from tests.support.quick_start import connect_as_imported, disconnect_in_quickbooks
+from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.receivables import companies
-    from tests.fixtures_local import RunningStack
+    from include.receivables.company import companies
+    from tests.support.fixtures_local import RunningStack
 
 DAG_ID = "quickbooks_to_peakflo"
 COUNT = 50

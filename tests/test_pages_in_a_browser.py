@@ -11,21 +11,21 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from include.errors import DeletionBrakeError, UnreachableError
-from include.local.demo import SECOND_NAME
-from include.receivables import problems
-from include.receivables.companies import get_company
-from include.sandbox.control import SandboxControl
+from include.receivables.company import problems
+from include.receivables.company.companies import get_company
 from include.triggers.notification import OUTBOX_DELIVERY
-from tests.browser import LAPTOP, PATIENCE_MS, PHONE, QUIET, Person, find_chromium
-from tests.fixtures_local import wait_for_listener
-from tests.killing import wait_until
+from local.demo import SECOND_NAME
+from sandbox.control import SandboxControl
+from tests.support.browser import LAPTOP, PATIENCE_MS, PHONE, QUIET, Person, find_chromium
+from tests.support.fixtures_local import wait_for_listener
+from tests.support.killing import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser
 
-    from tests.fixtures_local import RunningStack
+    from tests.support.fixtures_local import RunningStack
 
 COMPANY_ID = "harbour"
 STATUS = f"companies/{COMPANY_ID}"
@@ -158,7 +158,7 @@ def test_deletions_are_believed_and_the_problem_is_gone(status_page: Person, db:
     status_page.open(STATUS)
     status_page.click("Believe the deletions", "link")
     expect(status_page.shown.get_by_text("QuickBooks reports 30 of 33")).to_be_visible()
-    status_page.picture("believe-deletions")
+    status_page.picture("confirm-deletions")
     status_page.click("Believe the deletions")
 
     expect(status_page.shown.locator(".run-state")).to_contain_text("Import is done.")

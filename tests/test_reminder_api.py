@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from include.sandbox.control import SandboxControl
-from tests.airflow_client import AirflowClient
-from tests.bookkeeper import Bookkeeper
-from tests.expected import peakflo_id
-from tests.oracle import Oracle
-from tests.other_process import Keys
-from tests.quick_start import connect_as_imported
-from tests.workbench import Workbench
+from sandbox.control import SandboxControl
+from tests.support.airflow_client import AirflowClient
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.expected import peakflo_id
+from tests.support.oracle import Oracle
+from tests.support.other_process import Keys
+from tests.support.quick_start import connect_as_imported
+from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import requests
 
-    from include.receivables.companies import Company
-    from tests.fixtures_local import RunningStack
+    from include.receivables.company.companies import Company
+    from tests.support.fixtures_local import RunningStack
 
 DAG_ID = "refresh_before_reminder"
 TASK_ID = "refresh_and_judge"

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from include.local.directory import ROOT
-from include.sandbox.control import SandboxControl
-from tests.airflow_client import AirflowClient
-from tests.meddling_proxy import MeddlingProxy
+from local.directory import ROOT
+from sandbox.control import SandboxControl
+from tests.support.airflow_client import AirflowClient
+from tests.support.meddling_proxy import MeddlingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.fixtures_local import RunningStack
-    from tests.meddling_proxy import Deed
+    from tests.support.fixtures_local import RunningStack
+    from tests.support.meddling_proxy import Deed
 
     Remind = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.airflow_client import AirflowClient
+from tests.support.airflow_client import AirflowClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import requests
 
-    from tests.fixtures_local import RunningStack
+    from tests.support.fixtures_local import RunningStack
 
     Forge = Callable[["Forger", str, str], None]
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from tests.airflow_client import AirflowClient
+from tests.support.airflow_client import AirflowClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.fixtures_local import RunningStack
+    from tests.support.fixtures_local import RunningStack
 
 
 @pytest.fixture

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from include.sandbox.control import SandboxControl
 from include.triggers.notification import WEBHOOK_EVENT
-from tests.airflow_client import AirflowClient
-from tests.bookkeeper import Bookkeeper
-from tests.fixtures_local import switch_webhooks, wait_for_listener
-from tests.other_process import Keys
-from tests.workbench import Workbench
+from sandbox.control import SandboxControl
+from tests.support.airflow_client import AirflowClient
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.fixtures_local import switch_webhooks, wait_for_listener
+from tests.support.other_process import Keys
+from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from include.receivables.companies import Company
-    from tests.fixtures_local import RunningStack
+    from include.receivables.company.companies import Company
+    from tests.support.fixtures_local import RunningStack
 
 # The 5-minute sync would take the changes in as well, but not so soon.
 SOON_SECONDS = 60

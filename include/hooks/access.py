@@ -10,7 +10,7 @@ from include.hooks.quickbooks import QuickBooksHook
 from include.hooks.receivables_db import ReceivablesDbHook
 
 if TYPE_CHECKING:
-    from include.receivables.access import Access
+    from include.receivables.company.access import Access
 
 
 def get_access() -> Access:
@@ -19,8 +19,8 @@ def get_access() -> Access:
 
     :raises ConfigurationError: when the connection to QuickBooks or the Fernet key is missing.
     """
-    from include.receivables.access import Access
-    from include.receivables.tokens import TokenCipher
+    from include.receivables.company.access import Access
+    from include.receivables.company.tokens import TokenCipher
 
     hook = QuickBooksHook()
     return Access(

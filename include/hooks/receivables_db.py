@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from include.hooks.connection_lookup import ConnectionLookup
-from include.receivables.keepalives import KEEPALIVES
+from include.receivables.company.keepalives import KEEPALIVES
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection as AirflowConnection

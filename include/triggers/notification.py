@@ -77,7 +77,7 @@ class NotificationTrigger(BaseEventTrigger):
     async def _connect(self) -> AsyncConnection:
         import psycopg  # noqa: PLC0415 - see above
 
-        from include.receivables.keepalives import KEEPALIVES  # noqa: PLC0415 - see above
+        from include.receivables.company.keepalives import KEEPALIVES  # noqa: PLC0415 - see above
 
         connection = await BaseHook.aget_connection(self.postgres_conn_id)
         tls = {key: value for key, value in connection.extra_dejson.items() if key.startswith("ssl")}

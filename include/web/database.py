@@ -12,8 +12,8 @@ from psycopg_pool import NullConnectionPool, PoolTimeout
 from include.errors import UnreachableError
 from include.hooks.access import get_access
 from include.hooks.receivables_db import ReceivablesDbHook
-from include.receivables.access import Access
-from include.receivables.companies import COMPANY_ID, Company, find_company
+from include.receivables.company.access import Access
+from include.receivables.company.companies import COMPANY_ID, Company, find_company
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from include.errors import UnreachableError
-from include.receivables import webhook_events
+from include.receivables.inbound import webhook_events
 from include.web.database import connection
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from include.receivables.company_status import COMMAND_LINE
+from include.receivables.views.company_status import COMMAND_LINE
 from include.web.dag_runs import dag_run_url, trigger
 from include.web.rendering import airflow_path, redirect
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from fastapi import Request
     from fastapi.responses import RedirectResponse
 
-    from include.receivables.companies import Company
-    from include.receivables.problem_actions import FollowUp
+    from include.receivables.company.companies import Company
+    from include.receivables.views.problem_actions import FollowUp
     from include.web.security import SignedIn
 
 # Where in Airflow the logs of a run are; of a mapped task, a list that names the companies.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from include.receivables import company_status
+from include.receivables.views import company_status
 from include.web.charts import Area, Bar, Stack, draw_area, draw_bars
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from include.receivables.companies import Company
-    from include.receivables.company_status import CallForecast, Slice
+    from include.receivables.company.companies import Company
+    from include.receivables.views.company_status import CallForecast, Slice
 
 Json = dict[str, Any]
 

@@ -25,14 +25,15 @@ import psycopg
 from cryptography.fernet import Fernet
 
 from include.migrate import migrate
-from include.receivables import delivery_jobs, jobs, outbox, pace
-from include.receivables.jobs import Occasion
+from include.receivables.company import batches, rate_limit
+from include.receivables.company.run_context import RunContext
+from include.receivables.outbound import delivery_jobs, outbox
 from tests.benchmarks.own_postgres import running_postgres
-from tests.bookkeeper import Bookkeeper
-from tests.cashier import Cashier
-from tests.other_process import Keys
-from tests.sandbox_process import ROOT, running_sandbox
-from tests.workbench import UNLIMITED, Workbench
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.cashier import Cashier
+from tests.support.other_process import Keys
+from tests.support.sandbox_process import ROOT, running_sandbox
+from tests.support.workbench import UNLIMITED, Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,11 +79,11 @@ class Desk:
                 cashier.take(invoice, **columns)
             self.bench.sandbox.reset_calls(cashier.company.realm_id)
         self._unlimited(is_on=False)
-        batches = jobs.deal(outbox.list_due_companies(self.bench.db))
+        dealt = batches.split(outbox.list_due_companies(self.bench.db))
         started = time.perf_counter()
         tasks = [
             self._pool.apply_async(_deliver, (self._keys, batch, number, self._most))
-            for number, batch in enumerate(batches)
+            for number, batch in enumerate(dealt)
         ]
         delivered = sum(task.get() for task in tasks)
         seconds = time.perf_counter() - started
@@ -108,7 +109,7 @@ class Desk:
 
     def _unlimited(self, *, is_on: bool) -> None:
         """Prepare without regard to the limits, which are in force while it is measured."""
-        pace.MOST = UNLIMITED if is_on else self._most
+        rate_limit.MOST = UNLIMITED if is_on else self._most
         is_limited = not is_on and self._most != UNLIMITED
         self.bench.sandbox.change_settings(throttle="on" if is_limited else "off")
         self.bench.db.execute("truncate sync.rate_limit")
@@ -117,8 +118,10 @@ class Desk:
 
 def _deliver(keys: Keys, batch: list[str], number: int, most: int) -> int:
     """Deliver for a batch of companies, as one of the DAG's tasks."""
-    pace.MOST = most
-    outcomes = [delivery_jobs.push(keys.access(), each, Occasion("benchmark", str(number))) for each in batch]
+    rate_limit.MOST = most
+    outcomes = [
+        delivery_jobs.deliver(keys.access(), each, RunContext("benchmark", str(number))) for each in batch
+    ]
     return sum(outcome.entities["payment"]["merged"] for outcome in outcomes)
 
 
@@ -180,8 +183,8 @@ def _open_desk(stack: ExitStack, folder: Path, pool: Pool, options: argparse.Nam
     migrate(db)
     keys = Keys.of(sandbox, url, Fernet.generate_key().decode())
     bench = Workbench(keys.access(), sandbox, db)
-    most = UNLIMITED if options.unlimited else pace.MOST
-    pace.MOST = UNLIMITED
+    most = UNLIMITED if options.unlimited else rate_limit.MOST
+    rate_limit.MOST = UNLIMITED
     cashiers = []
     for _ in range(options.companies):
         company = bench.imported("empty")

@@ -25,16 +25,19 @@ from include.migrate import migrate
 from include.quickbooks.entities import INVOICE, PAYMENT
 from include.quickbooks.oauth import OAuthApp
 from include.quickbooks.records import Page, Record
-from include.receivables import companies, connections, jobs
-from include.receivables.access import Access
-from include.receivables.runs import Run
-from include.receivables.staging import stage_page
-from include.receivables.tokens import TokenCipher
+from include.receivables.company import companies
+from include.receivables.company.access import Access
+from include.receivables.company.run_context import RunContext
+from include.receivables.company.runs import Run
+from include.receivables.company.tokens import TokenCipher
+from include.receivables.connecting import connections
+from include.receivables.inbound import jobs
+from include.receivables.inbound.staging import stage_page
 from tests.benchmarks.own_postgres import running_postgres
-from tests.sandbox_process import running_sandbox
+from tests.support.sandbox_process import running_sandbox
 
 if TYPE_CHECKING:
-    from include.local.embedded_postgres import EmbeddedPostgres
+    from local.embedded_postgres import EmbeddedPostgres
 
 PAGE = 1000
 
@@ -139,7 +142,7 @@ def _measure(name: str, job: Any, where: tuple[str, str, str], *, lists_statemen
 def _run(job: Any, where: tuple[str, str, str], name: str) -> dict[str, Any]:
     access = _access(*where)
     started, python = time.perf_counter(), time.thread_time()
-    outcome = job(access, "bench", jobs.Occasion("benchmark", name))
+    outcome = job(access, "bench", RunContext("benchmark", name))
     seconds = time.perf_counter() - started
     return {
         "records": sum(counts["read"] for counts in outcome.entities.values()),

@@ -19,12 +19,12 @@ import psycopg
 
 from include.migrate import migrate
 from tests.benchmarks.own_postgres import running_postgres
-from tests.fixtures_web import WEB_DATABASE, running_web
-from tests.many_companies import add_companies
-from tests.sandbox_process import running_sandbox
+from tests.support.fixtures_web import WEB_DATABASE, running_web
+from tests.support.many_companies import add_companies
+from tests.support.sandbox_process import running_sandbox
 
 if TYPE_CHECKING:
-    from tests.fixtures_web import Browser
+    from tests.support.fixtures_web import Browser
 
 WARM_UP = 3
 PAGES = ("", "?page=30", "?q=robotics", "?status=reauthorize", "?q=nobody")

@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from include.local.directory import LocalDirectory
-from include.local.ports import free_port
-from include.sandbox.control import SandboxControl
-from tests.airflow_client import AirflowClient
-from tests.fixtures_local import RunningStack, run_command
-from tests.other_process import Keys
-from tests.quick_start import connect_as_imported
-from tests.workbench import Workbench
+from local.directory import LocalDirectory
+from local.ports import free_port
+from sandbox.control import SandboxControl
+from tests.support.airflow_client import AirflowClient
+from tests.support.fixtures_local import RunningStack, run_command
+from tests.support.other_process import Keys
+from tests.support.quick_start import connect_as_imported
+from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

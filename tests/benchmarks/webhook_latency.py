@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from include.local.directory import LocalDirectory
-from include.local.ports import free_port
-from include.sandbox.control import SandboxControl
-from tests.bookkeeper import Bookkeeper
-from tests.fixtures_local import RunningStack, run_command, wait_for_listener
-from tests.other_process import Keys
-from tests.workbench import Workbench
+from local.directory import LocalDirectory
+from local.ports import free_port
+from sandbox.control import SandboxControl
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.fixtures_local import RunningStack, run_command, wait_for_listener
+from tests.support.other_process import Keys
+from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.asking import Asking, says
-from tests.quick_start import let_an_hour_pass
-from tests.staged import Staged, staged_company
+from tests.support.asking import Asking, says
+from tests.support.quick_start import let_an_hour_pass
+from tests.support.staged import Staged, staged_company
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
 
-    from tests.cashier import Cashier
+    from tests.support.cashier import Cashier
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.staged import Staged, staged_company
+from tests.support.staged import Staged, staged_company
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.intuit import deliver
-from tests.quick_start import connect_as_imported
+from tests.support.intuit import deliver
+from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
     import psycopg
     from fastapi import FastAPI
 
-    from include.receivables.companies import Company
-    from tests.workbench import Workbench
+    from include.receivables.company.companies import Company
+    from tests.support.workbench import Workbench
 
 
 @pytest.fixture

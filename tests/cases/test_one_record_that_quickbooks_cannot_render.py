@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.quick_start import let_an_hour_pass
-from tests.reading import Reading
+from tests.support.quick_start import let_an_hour_pass
+from tests.support.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.bookkeeper import Bookkeeper
-    from tests.workbench import Workbench
+    from tests.support.bookkeeper import Bookkeeper
+    from tests.support.workbench import Workbench
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.asking import Asking
-from tests.other_money import check, deposit
-from tests.truth import differences
+from tests.support.asking import Asking
+from tests.support.other_money import check, deposit
+from tests.support.truth import differences
 
 if TYPE_CHECKING:
-    from tests.cashier import Cashier
+    from tests.support.cashier import Cashier
 
 
 @pytest.fixture

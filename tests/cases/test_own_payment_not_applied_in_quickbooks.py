@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables import deliveries
-from tests.asking import Asking
+from include.receivables.outbound import deliveries
+from tests.support.asking import Asking
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from tests.cashier import Cashier
+    from tests.support.cashier import Cashier
 
 
 @pytest.fixture

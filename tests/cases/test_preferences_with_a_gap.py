@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables import connections
-from tests.staged import TOKENS, Staged, staged_company
+from include.receivables.connecting import connections
+from tests.support.staged import TOKENS, Staged, staged_company
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.asking import Asking
-from tests.other_money import check, deposit, journal
+from tests.support.asking import Asking
+from tests.support.other_money import check, deposit, journal
 
 if TYPE_CHECKING:
-    from tests.cashier import Cashier
+    from tests.support.cashier import Cashier
 
 
 @pytest.fixture

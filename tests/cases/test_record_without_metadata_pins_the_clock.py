@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.reading import Reading
+from tests.support.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.bookkeeper import Bookkeeper
-    from tests.workbench import Workbench
+    from tests.support.bookkeeper import Bookkeeper
+    from tests.support.workbench import Workbench
 
 
 @pytest.fixture

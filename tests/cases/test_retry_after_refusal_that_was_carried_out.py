@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from include.errors import ConfigurationError, UnreachableError
-from include.receivables import deliveries, payloads
-from tests import payment_steps
-from tests.payment_steps import alive, settle
+from include.receivables.outbound import deliveries, payloads
+from tests.support import payment_steps
+from tests.support.payment_steps import alive, settle
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from tests.cashier import Cashier, Json
+    from tests.support.cashier import Cashier, Json
 
 INTERNAL = {
     "code": "6000",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.errors import ThrottledError, UnreachableError
-from include.receivables import webhook_events, webhooks
-from tests.payment_steps import alive, retry, settle
+from include.receivables.inbound import webhook_events, webhooks
+from tests.support.payment_steps import alive, retry, settle
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from tests.cashier import Cashier, Json
+    from tests.support.cashier import Cashier, Json
 
 
 @pytest.fixture(params=[True, False], ids=["with_versions", "without_versions"])

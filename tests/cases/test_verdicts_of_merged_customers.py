@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.asking import Asking, says
-from tests.quick_start import let_an_hour_pass
+from tests.support.asking import Asking, says
+from tests.support.quick_start import let_an_hour_pass
 
 if TYPE_CHECKING:
-    from tests.cashier import Cashier
+    from tests.support.cashier import Cashier
 
 
 @pytest.fixture

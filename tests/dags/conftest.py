@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables.tokens import TokenCipher
-from tests.airflow_settings import DAGS, FERNET_KEY, METADATA, define_connections
+from include.receivables.company.tokens import TokenCipher
+from tests.support.airflow_settings import DAGS, FERNET_KEY, METADATA, define_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from include.receivables.access import Access
-    from include.sandbox.control import SandboxControl
+    from include.receivables.company.access import Access
+    from sandbox.control import SandboxControl
 
 
 @dataclasses.dataclass(frozen=True)

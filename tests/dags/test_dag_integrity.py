@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.dag_defaults import REMINDER_POOL
-from tests.airflow_settings import DAGS, ROOT
+from tests.support.airflow_settings import DAGS, ROOT
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from tests.quick_start import connect_as_imported, disconnect_in_quickbooks
+from tests.support.quick_start import connect_as_imported, disconnect_in_quickbooks
 
 
 def test_an_import_brings_all_records_of_a_company_into_peakflo(run_dag, bench):

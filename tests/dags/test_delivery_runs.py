@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bookkeeper import Bookkeeper
-from tests.cashier import Cashier
-from tests.quick_start import disconnect_in_quickbooks
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.cashier import Cashier
+from tests.support.quick_start import disconnect_in_quickbooks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.workbench import Workbench
+    from tests.support.workbench import Workbench
 
 
 @pytest.fixture

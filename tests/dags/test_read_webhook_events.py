@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.triggers.notification import WEBHOOK_EVENT, NotificationTrigger
-from tests.airflow_settings import DAGS
-from tests.bookkeeper import Bookkeeper
-from tests.quick_start import connect_as_imported
+from tests.support.airflow_settings import DAGS
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.receivables.companies import Company
-    from tests.workbench import Workbench
+    from include.receivables.company.companies import Company
+    from tests.support.workbench import Workbench
 
 EVENT = (
     "insert into sync.webhook_event (event_id, realm_id, entity, qbo_id, operation) "
@@ -34,7 +34,7 @@ def tell(bench: Workbench, company: Company, entity: str, qbo_id: str) -> None:
 
 
 def acme(bench: Workbench) -> Company:
-    from include.receivables.companies import get_company
+    from include.receivables.company.companies import get_company
 
     return get_company(bench.db, "acme")
 

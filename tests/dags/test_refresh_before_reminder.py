@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from tests.bookkeeper import Bookkeeper
-from tests.expected import peakflo_id
-from tests.quick_start import connect_as_imported
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.expected import peakflo_id
+from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.dags.conftest import TestRun
-    from tests.workbench import Workbench
+    from tests.support.workbench import Workbench
 
     RunDag = Callable[..., TestRun]
 

@@ -13,13 +13,13 @@ import pytest
 from psycopg import sql
 
 from include.errors import ConfigurationError
-from include.local.ports import free_port
 from include.migrate import MIGRATIONS, migrate
+from local.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from include.local.embedded_postgres import EmbeddedPostgres
+    from local.embedded_postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[2]
 ALL = sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.sql"))

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from include.receivables import companies, company_status, concerns, deliveries, problem_actions
-from include.receivables.company_status import RunFilter
-from include.receivables.problem_actions import FollowUp, UnknownProblemError
+from include.receivables.company import companies
+from include.receivables.outbound import deliveries
+from include.receivables.views import company_status, concerns, problem_actions
+from include.receivables.views.company_status import RunFilter
+from include.receivables.views.problem_actions import FollowUp, UnknownProblemError
 from include.web import audit, status_charts
 from include.web.database import Db, KnownCompany
 from include.web.rendering import redirect, render
@@ -60,12 +62,12 @@ def retried_problem(user: Operator, db: Db, problem_id: KnownProblem, company: C
     return follow_up
 
 
-def believed_deletions(
+def confirmed_deletions(
     user: Operator, db: Db, problem_id: KnownProblem, company: ConnectedCompany
 ) -> FollowUp:
     """Believe the deletions of a problem as far as the database goes."""
-    follow_up = problem_actions.believe_deletions(db, company, problem_id, by=user.name)
-    audit.record(user, "quickbooks.believe_deletions", company.company_id, problem_id=problem_id)
+    follow_up = problem_actions.confirm_deletions(db, company, problem_id, by=user.name)
+    audit.record(user, "quickbooks.confirm_deletions", company.company_id, problem_id=problem_id)
     return follow_up
 
 
@@ -174,22 +176,22 @@ async def retry_problem(
     return await start(request, user, company, follow_up)
 
 
-@router.get("/problems/{problem_id}/believe-deletions")
+@router.get("/problems/{problem_id}/confirm-deletions")
 def ask_before_believing(
     request: Request, user: Operator, db: Db, company: ConnectedCompany, problem_id: KnownProblem
 ) -> HTMLResponse:
     """Say what it means to believe the deletions that a problem is about."""
     problem = problem_actions.get_problem(db, company, problem_id)
     problem_actions.check_deletions_doubted(problem)
-    return render(request, user, "believe_deletions.html", company=company, problem=problem)
+    return render(request, user, "confirm_deletions.html", company=company, problem=problem)
 
 
-@router.post("/problems/{problem_id}/believe-deletions")
-async def believe_deletions(
+@router.post("/problems/{problem_id}/confirm-deletions")
+async def confirm_deletions(
     request: Request,
     user: Operator,
     company: KnownCompany,
-    follow_up: Annotated[FollowUp, Depends(believed_deletions)],
+    follow_up: Annotated[FollowUp, Depends(confirmed_deletions)],
 ) -> RedirectResponse:
     """Take in the deletions that a problem is about."""
     return await start(request, user, company, follow_up)

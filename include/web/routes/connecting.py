@@ -9,11 +9,13 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from include.errors import ConfigurationError, ReceivablesError
-from include.receivables import companies, connecting, connections, mapping_form
-from include.receivables.access import Access
-from include.receivables.companies import Company
-from include.receivables.connecting import Answer, ConnectError, Intent, Visitor
-from include.receivables.import_status import read_import
+from include.receivables.company import companies
+from include.receivables.company.access import Access
+from include.receivables.company.companies import Company
+from include.receivables.connecting import connections, consent
+from include.receivables.connecting.consent import Answer, ConnectError, Intent, Visitor
+from include.receivables.views import mapping_form
+from include.receivables.views.import_status import read_import
 from include.web import audit
 from include.web.database import Db, KnownCompany, QuickBooksAccess
 from include.web.rendering import path, redirect, render
@@ -65,7 +67,7 @@ def connect(
     """Go to QuickBooks for a company."""
     company_id = company_id.strip()
     try:
-        url = connecting.begin(db, access.app, _visitor(user), company_id=company_id, name=name)
+        url = consent.begin(db, access.app, _visitor(user), company_id=company_id, name=name)
     except ConfigurationError as error:
         if _wants_json(request):
             raise
@@ -122,7 +124,7 @@ def complete(
     # Airflow's access log would keep the code and the state.
     request.scope["query_string"] = b""
     try:
-        company = connecting.complete(access, _visitor(user), Answer(state, code, realm_id, error))
+        company = consent.complete(access, _visitor(user), Answer(state, code, realm_id, error))
     except ConnectError as refused:
         return _refusal_page(request, user, db, refused)
     audit.record(user, "quickbooks.connect", company.company_id, realm_id=company.realm_id)
@@ -154,7 +156,7 @@ def launch(
     request: Request, user: Viewer, db: Db, realm_id: Annotated[str, Query(alias="realmId")] = ""
 ) -> RedirectResponse:
     """Open the app from QuickBooks: Intuit's launch URL."""
-    company = connecting.find_company_of_realm(db, realm_id)
+    company = consent.find_company_of_realm(db, realm_id)
     target = f"companies/{company.company_id}" if company else ""
     return RedirectResponse(path(request, target), status_code=303)
 
@@ -164,7 +166,7 @@ def reconnect_from_quickbooks(
     request: Request, user: Admin, db: Db, realm_id: Annotated[str, Query(alias="realmId")] = ""
 ) -> Response:
     """Find out which company QuickBooks wants reconnected: Intuit's reconnect URL."""
-    company = connecting.find_company_of_realm(db, realm_id)
+    company = consent.find_company_of_realm(db, realm_id)
     if company is None:
         return render(
             request,
@@ -192,7 +194,7 @@ def read_accounts(access: Access, company: Company) -> bool:
     :return: whether that went well; if not, the sync log has the reason.
     """
     try:
-        connecting.read_first(access, company.company_id)
+        consent.read_first(access, company.company_id)
     except ReceivablesError:
         return False
     return True
@@ -207,7 +209,7 @@ def _visitor(user: SignedIn) -> Visitor:
 
 
 def _begin(db: Db, access: Access, user: SignedIn, company: Company, intent: Intent) -> str:
-    return connecting.begin(db, access.app, _visitor(user), company_id=company.company_id, intent=intent)
+    return consent.begin(db, access.app, _visitor(user), company_id=company.company_id, intent=intent)
 
 
 def _wants_json(request: Request) -> bool:

@@ -8,8 +8,9 @@ import msgspec
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from include.receivables import company_status, concerns, deliveries, lineage, problem_actions
-from include.receivables.delivery_choices import read_choices
+from include.receivables.outbound import deliveries
+from include.receivables.views import company_status, concerns, lineage, problem_actions
+from include.receivables.views.delivery_choices import read_choices
 from include.web import audit
 from include.web.database import Db, KnownCompany
 from include.web.rendering import redirect, render

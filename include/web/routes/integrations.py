@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from include.receivables.company_status import read_calls
-from include.receivables.integrations import STATUSES, list_integrations
+from include.receivables.views.company_status import read_calls
+from include.receivables.views.integrations import STATUSES, list_integrations
 from include.web.database import Db
 from include.web.rendering import render
 from include.web.security import Viewer

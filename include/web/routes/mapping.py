@@ -10,12 +10,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from include.errors import ConfigurationError
-from include.receivables import connecting, mapping_form
-from include.receivables.account_mapping import check_purpose
-from include.receivables.companies import Company
-from include.receivables.import_status import STEPS, ImportStatus, read_import
-from include.receivables.mapping_form import Key
-from include.receivables.mapping_layout import KIND_OF
+from include.receivables.company.companies import Company
+from include.receivables.connecting import consent
+from include.receivables.outbound.account_mapping import check_purpose
+from include.receivables.views import mapping_form
+from include.receivables.views.import_status import STEPS, ImportStatus, read_import
+from include.receivables.views.mapping_form import Key
+from include.receivables.views.mapping_layout import KIND_OF
 from include.web import audit
 from include.web.dag_runs import dag_run_url, trigger
 from include.web.database import Db, KnownCompany, QuickBooksAccess
@@ -231,7 +232,7 @@ def _mapping_page(
         add_fault=add_fault,
         field=FIELD,
         has_accounts=any(row.choices for group in groups for row in group.rows),
-        read_failure=connecting.first_failure(db, company),
+        read_failure=consent.first_failure(db, company),
     )
 
 

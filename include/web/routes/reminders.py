@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
-from include.receivables.verdict_records import read_answer
+from include.receivables.reminders.verdict_records import read_answer
 from include.web.database import Db, KnownCompany
 
 router = APIRouter(prefix="/companies/{company_id}/reminders")

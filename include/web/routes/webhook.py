@@ -16,8 +16,8 @@ from fastapi.responses import JSONResponse, Response
 
 from include.errors import ConfigurationError, UnreachableError
 from include.hooks.quickbooks import QuickBooksHook
-from include.receivables import webhook_events, webhooks
-from include.receivables.webhooks import RefusedDeliveryError
+from include.receivables.inbound import webhook_events, webhooks
+from include.receivables.inbound.webhooks import RefusedDeliveryError
 from include.web.database import IS_DOWN, connection
 from include.web.refusals import Refusals
 

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from include.receivables.tokens import TokenCipher
-from tests.airflow_settings import FERNET_KEY, ROOT, define_connections
-from tests.command_line import Answer
+from include.receivables.company.tokens import TokenCipher
+from tests.support.airflow_settings import FERNET_KEY, ROOT, define_connections
+from tests.support.command_line import Answer
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def access(access, sandbox, db_url, monkeypatch):
 @pytest.fixture
 def cli(access, capsys, monkeypatch):
     """Run a command of bin/receivables in this process."""
-    from include.cli import main
+    from include.cli.main import main
 
     root = logging.getLogger()
     before = root.level, root.handlers[:]

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from include.cli_payments import add_account_mapping_commands
+from include.cli.payments import add_account_mapping_commands
 from include.errors import ConfigurationError
 
 

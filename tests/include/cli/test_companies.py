@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from include.receivables.tokens import TokenCipher
-from tests.airflow_settings import FERNET_KEY
-from tests.command_line import DEADLINE_SECONDS, connect
-from tests.quick_start import connect_as_imported
+from include.receivables.company.tokens import TokenCipher
+from tests.support.airflow_settings import FERNET_KEY
+from tests.support.command_line import DEADLINE_SECONDS, connect
+from tests.support.quick_start import connect_as_imported
 
 
 def test_a_company_is_connected_by_its_refresh_token(cli, sandbox, db):

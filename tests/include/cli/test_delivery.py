@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from include.cli_delivery import add_delivery_commands
+from include.cli.delivery import add_delivery_commands
 from include.errors import ConfigurationError
-from tests.bookkeeper import Bookkeeper
-from tests.cashier import Cashier
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.cashier import Cashier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from include.receivables.access import Access
-    from tests.workbench import Workbench
+    from include.receivables.company.access import Access
+    from tests.support.workbench import Workbench
 
 
 @pytest.fixture

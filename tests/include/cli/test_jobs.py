@@ -5,8 +5,8 @@ import json
 import psycopg
 import pytest
 
-from tests.command_line import DEADLINE_SECONDS
-from tests.quick_start import connect_as_imported
+from tests.support.command_line import DEADLINE_SECONDS
+from tests.support.quick_start import connect_as_imported
 
 COUNTS = {"read", "changed", "merged", "deleted", "calls", "seconds"}
 

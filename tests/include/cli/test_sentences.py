@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from include.local.ports import free_port
-from tests.airflow_settings import quickbooks_connection
-from tests.command_line import DEADLINE_SECONDS, Answer, assert_fails, connect
-from tests.quick_start import connect_as_imported
+from local.ports import free_port
+from tests.support.airflow_settings import quickbooks_connection
+from tests.support.command_line import DEADLINE_SECONDS, Answer, assert_fails, connect
+from tests.support.quick_start import connect_as_imported
 
 
 @pytest.mark.parametrize(

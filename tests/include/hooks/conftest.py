@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 # Before any test imports Airflow.
-from tests import airflow_settings  # noqa: F401
+from tests.support import airflow_settings  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,12 +5,12 @@ from cryptography.fernet import Fernet
 
 from include.errors import ConfigurationError
 from include.hooks.access import get_access
-from include.receivables import connections
-from tests.airflow_settings import FERNET_KEY, define_connections
+from include.receivables.connecting import connections
+from tests.support.airflow_settings import FERNET_KEY, define_connections
 
 
 @pytest.fixture(autouse=True)
-def connections(monkeypatch, sandbox, db_url):
+def defined(monkeypatch, sandbox, db_url):
     define_connections(monkeypatch, sandbox, db_url)
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from include.hooks.quickbooks import QuickBooksHook
-from include.local.ports import free_port
-from tests.airflow_settings import quickbooks_connection
+from local.ports import free_port
+from tests.support.airflow_settings import quickbooks_connection
 
 if TYPE_CHECKING:
     from airflow.providers_manager import ProvidersManager
 
-    from include.sandbox.control import SandboxControl
+    from sandbox.control import SandboxControl
 
 SECRET_FIELDS = {"webhook_verifier_token"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from include.errors import ConfigurationError, UnreachableError
 from include.hooks.receivables_db import ReceivablesDbHook
-from include.local.ports import free_port
+from local.ports import free_port
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from include.quickbooks.entities import Entity
     from include.quickbooks.records import Record
-    from include.sandbox.control import SandboxControl
+    from sandbox.control import SandboxControl
 
 PSEUDO_CODES = {"TAX", "NON", "CustomSalesTax"}
 

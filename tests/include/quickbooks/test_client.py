@@ -14,15 +14,7 @@ import requests
 from include import errors
 from include.quickbooks import client as quickbooks_client
 from include.quickbooks.client import PAUSES, QuickBooksClient
-from include.quickbooks.entities import (
-    CREDIT_MEMO,
-    CUSTOMER,
-    INVOICE,
-    PAYMENT,
-    PREFERENCES,
-    SYNCED,
-    TAX_CODE,
-)
+from include.quickbooks.entities import CREDIT_MEMO, CUSTOMER, INVOICE, PAYMENT, PREFERENCES, SYNCED, TAX_CODE
 from include.quickbooks.faults import TokenRejectedError
 from include.quickbooks.query import window
 from tests.include.quickbooks.raw_server import Answer

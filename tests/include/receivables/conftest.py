@@ -5,23 +5,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from include.receivables import pace
-from tests.bookkeeper import Bookkeeper
-from tests.cashier import Cashier
-from tests.workbench import UNLIMITED
+from include.receivables.company import rate_limit
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.cashier import Cashier
+from tests.support.workbench import UNLIMITED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from include.receivables.companies import Company
-    from include.sandbox.control import SandboxControl
-    from tests.workbench import Workbench
+    from include.receivables.company.companies import Company
+    from sandbox.control import SandboxControl
+    from tests.support.workbench import Workbench
 
 
 @pytest.fixture(autouse=True)
 def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let requests leave as fast as they come: QuickBooks' limits have tests of their own."""
-    monkeypatch.setattr(pace, "MOST", UNLIMITED)
+    monkeypatch.setattr(rate_limit, "MOST", UNLIMITED)
 
 
 @pytest.fixture

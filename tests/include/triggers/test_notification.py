@@ -8,14 +8,14 @@ import pytest
 
 from include.triggers import notification
 from include.triggers.notification import OUTBOX_DELIVERY, WEBHOOK_EVENT, NotificationTrigger
-from tests.airflow_settings import define_connections
+from tests.support.airflow_settings import define_connections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import psycopg
 
-    from include.sandbox.control import SandboxControl
+    from sandbox.control import SandboxControl
 
 DEADLINE_SECONDS = 20
 

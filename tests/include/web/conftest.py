@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from include.local.embedded_postgres import EmbeddedPostgres
+    from local.embedded_postgres import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")

@@ -9,20 +9,20 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from include.errors import DeletionBrakeError
-from include.receivables import problems
-from include.receivables.companies import get_company
-from tests.quick_start import connect_as_imported
+from include.receivables.company import problems
+from include.receivables.company.companies import get_company
+from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
     import requests
 
-    from include.receivables.companies import Company
-    from tests.fixtures_web import Web
-    from tests.workbench import Workbench
+    from include.receivables.company.companies import Company
+    from tests.support.fixtures_web import Web
+    from tests.support.workbench import Workbench
 
 EVIL = '<script>alert("1")</script>'
 ACTIONS = ("sync", "refresh-accounts", "refresh-taxes", "pause", "resume", "auto-sync")
-PROBLEM_ACTIONS = ("retry", "believe-deletions", "ignore", "resolve", "reopen")
+PROBLEM_ACTIONS = ("retry", "confirm-deletions", "ignore", "resolve", "reopen")
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_deletions_are_believed_after_their_consequences_were_shown(web: Web, co
     problems.report_failure(web.db, company, DeletionBrakeError("30 of 40 Invoice records are deleted."))
     [(problem_id,)] = web.db.execute("select problem_id from sync.problem").fetchall()
     browser, before = web.as_("engineer"), count_runs(web, "import_company")
-    page = f"companies/acme/problems/{problem_id}/believe-deletions"
+    page = f"companies/acme/problems/{problem_id}/confirm-deletions"
     assert f'{page}">Believe the deletions</a>' in browser.get("companies/acme").text
 
     asked = browser.get(page)
@@ -271,7 +271,7 @@ def test_deletions_are_believed_after_their_consequences_were_shown(web: Web, co
 def test_only_deletions_are_believed(web: Web, company: Company, method: str):
     problem_id = report(web, company)
     browser = web.as_("engineer")
-    answer = getattr(browser, method)(f"companies/acme/problems/{problem_id}/believe-deletions")
+    answer = getattr(browser, method)(f"companies/acme/problems/{problem_id}/confirm-deletions")
     assert answer.status_code == 409
     assert "is not about deletions" in answer.text
     assert "Believe the deletions" not in browser.get("companies/acme").text

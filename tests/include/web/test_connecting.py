@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.consent import decide, query_of
+from tests.support.consent import decide, query_of
 
 if TYPE_CHECKING:
     from requests import Response
 
-    from tests.fixtures_web import Browser, Web
+    from tests.support.fixtures_web import Browser, Web
 
 MARKUP = "<script>alert(1)</script>&\"'"
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fixtures_web import Web
+    from tests.support.fixtures_web import Web
 
 
 def events(web: Web, **conditions: Any) -> list[dict[str, Any]]:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables import deliveries
-from tests.bookkeeper import Bookkeeper
-from tests.cashier import Cashier
-from tests.quick_start import connect_as_imported
+from include.receivables.outbound import deliveries
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.cashier import Cashier
+from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from tests.fixtures_web import Web
-    from tests.workbench import Workbench
+    from tests.support.fixtures_web import Web
+    from tests.support.workbench import Workbench
 
 EVIL = '<img src=x onerror="alert(1)">'
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from tests.fixtures_web import Web
+    from tests.support.fixtures_web import Web
 
 SENTENCE = "The books of <Acme> are closed: open them first."
 STATUSES: dict[Exception, int] = {

@@ -10,7 +10,7 @@ from fastapi import FastAPI, HTTPException, Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fixtures_web import Browser, Web
+    from tests.support.fixtures_web import Browser, Web
 
 PAUSE = "companies/acme/pause"
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from include.receivables.company_status import read_calls
-from include.receivables.integrations import PAGE_SIZE, list_integrations
-from tests.many_companies import add_companies
+from include.receivables.views.company_status import read_calls
+from include.receivables.views.integrations import PAGE_SIZE, list_integrations
+from tests.support.many_companies import add_companies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.fixtures_web import Web
+    from tests.support.fixtures_web import Web
 
 HEADERS = [
     "Company",

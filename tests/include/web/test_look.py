@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser import LAPTOP, PATIENCE_MS, PHONE, QUIET, find_chromium
-from tests.many_companies import add_companies
+from tests.support.browser import LAPTOP, PATIENCE_MS, PHONE, QUIET, find_chromium
+from tests.support.many_companies import add_companies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
 
-    from tests.fixtures_web import Web
+    from tests.support.fixtures_web import Web
 
 # Of the theme, on the root element of a page.
 IS_DARK = "document.documentElement.classList.contains('dark')"

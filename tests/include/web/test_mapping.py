@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables import account_mapping, connecting, jobs
+from include.receivables.company.run_context import RunContext
+from include.receivables.connecting import consent
+from include.receivables.inbound import jobs
+from include.receivables.outbound import account_mapping
 
 if TYPE_CHECKING:
     from requests import Response
 
-    from include.receivables.companies import Company
-    from tests.fixtures_web import Browser, Web
-    from tests.workbench import Workbench
+    from include.receivables.company.companies import Company
+    from tests.support.fixtures_web import Browser, Web
+    from tests.support.workbench import Workbench
 
 FEES, ROUNDING, DEPOSIT = "account/processing_fees/", "account/rounding/", "account/deposit_currency/USD"
 
@@ -22,7 +25,7 @@ FEES, ROUNDING, DEPOSIT = "account/processing_fees/", "account/rounding/", "acco
 def company(web: Web, bench: Workbench) -> Company:
     """A company that was just connected."""
     connected = bench.connect("empty", company_id="acme")
-    connecting.read_first(bench.access, "acme")
+    consent.read_first(bench.access, "acme")
     return connected
 
 
@@ -99,7 +102,7 @@ def test_finish_saves_starts_one_import_and_shows_how_far_it_is(web, engineer, c
 
 def test_the_progress_page_becomes_connected(web, engineer, company, bench):
     assert engineer.get("companies/acme/progress").json()["state"] == "waiting"
-    jobs.import_all(bench.access, "acme", jobs.Occasion("import_company", "the run"))
+    jobs.import_all(bench.access, "acme", RunContext("import_company", "the run"))
 
     told = engineer.get("companies/acme/progress").json()
 
@@ -115,7 +118,7 @@ def test_the_progress_page_becomes_connected(web, engineer, company, bench):
 def test_an_import_that_failed_says_why_and_is_retried_once(web, engineer, company, bench):
     bench.sandbox.add_fault("503_html", realm=company.realm_id, path="query", entity="Customer")
     with pytest.raises(Exception, match="QuickBooks"):
-        jobs.import_all(bench.access, "acme", jobs.Occasion("import_company", "the run"))
+        jobs.import_all(bench.access, "acme", RunContext("import_company", "the run"))
 
     page = engineer.get("companies/acme/import").text
     assert 'data-state="failed"' in page

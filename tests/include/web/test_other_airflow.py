@@ -9,13 +9,13 @@ from urllib.parse import unquote
 import pytest
 import requests
 
-from tests.fixtures_web import Web, running_web
+from tests.support.fixtures_web import Web, running_web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from include.local.embedded_postgres import EmbeddedPostgres
-    from include.sandbox.control import SandboxControl
+    from local.embedded_postgres import EmbeddedPostgres
+    from sandbox.control import SandboxControl
 
 BASE_PATH = "/company/airflow"
 ROLES = {"viewer": "Viewer", "reminder": "User", "engineer": "Op"}

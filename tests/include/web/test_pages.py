@@ -9,15 +9,15 @@ from urllib.parse import quote, unquote, urljoin
 import markupsafe
 import requests
 
-from tests.airflow_settings import FERNET_KEY
+from tests.support.airflow_settings import FERNET_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import psycopg
 
-    from tests.fixtures_web import Web
-    from tests.workbench import Workbench
+    from tests.support.fixtures_web import Web
+    from tests.support.workbench import Workbench
 
 MARKUP = """"><script>alert(1)</script><img src=x onerror=alert(1)>' onclick='x" &amp; {{ 7*7 }} {% raw %}"""
 COMPANY_PAGES = (

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from tests.fixtures_web import Web
+    from tests.support.fixtures_web import Web
 
 RUN = "reminders:2026-11-25+acme"
 MOST = 1000

@@ -11,7 +11,7 @@ from starlette.routing import Mount
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from tests.fixtures_web import Browser, Web
+    from tests.support.fixtures_web import Browser, Web
 
 COMPANY = "/companies/{company_id}"
 SEE, ACT, ADMINISTER, ANYBODY = "see", "act", "administer", "anybody"
@@ -32,8 +32,8 @@ NEEDED = {
     ("POST", f"{COMPANY}/pause"): ACT,
     ("POST", f"{COMPANY}/resume"): ACT,
     ("POST", f"{COMPANY}/problems/{{problem_id}}/retry"): ACT,
-    ("GET", f"{COMPANY}/problems/{{problem_id}}/believe-deletions"): ACT,
-    ("POST", f"{COMPANY}/problems/{{problem_id}}/believe-deletions"): ACT,
+    ("GET", f"{COMPANY}/problems/{{problem_id}}/confirm-deletions"): ACT,
+    ("POST", f"{COMPANY}/problems/{{problem_id}}/confirm-deletions"): ACT,
     ("POST", f"{COMPANY}/problems/{{problem_id}}/ignore"): ACT,
     ("POST", f"{COMPANY}/problems/{{problem_id}}/resolve"): ACT,
     ("POST", f"{COMPANY}/problems/{{problem_id}}/reopen"): ACT,

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.local.directory import LocalDirectory
-from include.local.files import read_json
-from include.receivables import webhooks
-from tests.killing import wait_until
-from tests.quick_start import connect_as_imported
+from include.receivables.inbound import webhooks
+from local.directory import LocalDirectory
+from local.files import read_json
+from tests.support.killing import wait_until
+from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
     import requests
 
-    from include.receivables.companies import Company
-    from tests.fixtures_web import Web
-    from tests.workbench import Workbench
+    from include.receivables.company.companies import Company
+    from tests.support.fixtures_web import Web
+    from tests.support.workbench import Workbench
 
 REFUSALS = {"unsigned", "forged", "not_configured", "malformed", "too_large"}
 

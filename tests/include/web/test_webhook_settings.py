@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from include.local.ports import free_port
-from tests.airflow_settings import VERIFIER_TOKEN, quickbooks_connection
-from tests.intuit import deliver, deliver_at_once, post_at_once, sign
-from tests.killing import wait_until
-from tests.quick_start import connect_as_imported
+from local.ports import free_port
+from tests.support.airflow_settings import VERIFIER_TOKEN, quickbooks_connection
+from tests.support.intuit import deliver, deliver_at_once, post_at_once, sign
+from tests.support.killing import wait_until
+from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
     import psycopg
     from fastapi import FastAPI
 
-    from include.sandbox.control import SandboxControl
-    from tests.workbench import Workbench
+    from sandbox.control import SandboxControl
+    from tests.support.workbench import Workbench
 
 
 def connections() -> int:

@@ -1,0 +1,25 @@
+"""On whose behalf a piece of work runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """
+    On whose behalf a piece of work runs, for the sync log.
+
+    :param dag_run_id: the DAG run's id, or one that the command line makes up.
+    """
+
+    dag_id: str
+    dag_run_id: str
+    try_number: int = 1
+
+    @classmethod
+    def of(cls, context: Any) -> RunContext:
+        """Return that of an Airflow task, from its context."""
+        instance = context["ti"]
+        return cls(instance.dag_id, instance.run_id, instance.try_number)

@@ -1,0 +1,225 @@
+"""The sync log: each run of a company, what it read and merged, and why it failed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from include.errors import ReauthorizeError, ThrottledError, UnreachableError
+from include.quickbooks.catalogue import TokenRejectedError
+from include.receivables.company import problems, quota
+from include.receivables.company.companies import mark_reauthorize
+from include.receivables.company.locks import company_lock
+from include.sql import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+
+    from include.quickbooks.calls import CallCounts
+    from include.receivables.company.companies import Company
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class EntityCounts:
+    """
+    What a run did with one entity.
+
+    :param read: records that QuickBooks sent.
+    :param changed: of them, those that said something new.
+    :param merged: records of Peakflo that changed.
+    :param deleted: records of Peakflo that are deleted now.
+    :param seconds: spent on this entity.
+    """
+
+    read: int = 0
+    changed: int = 0
+    merged: int = 0
+    deleted: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Run:
+    """
+    One piece of work for one company.
+
+    :param run_id: its row in ``sync.run``, which every staged version names.
+    :param counts: per staging table.
+    """
+
+    run_id: int
+    company: Company
+    counts: defaultdict[str, EntityCounts] = field(default_factory=lambda: defaultdict(EntityCounts))
+
+    @contextmanager
+    def timing(self, entity: str) -> Iterator[EntityCounts]:
+        """Add the time of a block to an entity."""
+        counts = self.counts[entity]
+        started = time.monotonic()
+        try:
+            yield counts
+        finally:
+            counts.seconds += time.monotonic() - started
+
+    def summary(self, calls: CallCounts) -> dict[str, dict[str, Any]]:
+        """
+        Return the counts as plain data, with the calls that asked for an entity alone; entities without any left out.
+
+        :param calls: what the run's client has sent.
+        """
+        asked = calls.by_entity
+        return {
+            entity: asdict(counts := self.counts[entity])
+            | {"calls": asked.get(entity, 0), "seconds": round(counts.seconds, 3)}
+            for entity in sorted(self.counts.keys() | asked)
+        }
+
+
+@contextmanager
+def company_run(
+    db: Connection,
+    company: Company,
+    *,
+    calls: CallCounts,
+    dag_id: str,
+    dag_run_id: str,
+    try_number: int = 1,
+) -> Iterator[Run]:
+    """
+    Hold the company, and log what is done within: its counts and calls, or why it failed.
+
+    :param calls: the counters of the client that is used within.
+    :raises BusyError: when another process holds the company; nothing is logged then.
+    :raises QuotaError: in place of a refused read, once reads have been refused for long.
+    """
+    with company_lock(db, company):
+        run = _start(db, company, dag_id, dag_run_id, try_number)
+        logger.info("Run %d begins: company %s, realm %s.", run.run_id, company.company_id, company.realm_id)
+        try:
+            yield run
+        except psycopg.OperationalError as error:
+            failure = UnreachableError(
+                f"The receivables database went away ({str(error).strip()}): what was committed is kept, and the next "
+                "run goes on from there."
+            )
+            _try_to_end_failed(db, run, calls, failure)
+            raise failure from error
+        except BaseException as error:
+            _try_to_end_failed(db, run, calls, error)
+            if isinstance(error, ThrottledError):
+                quota.check(db)
+            raise
+        _end(db, run, calls, state="success")
+
+
+def start_concurrent_run(
+    db: Connection, company: Company, *, dag_id: str, dag_run_id: str, try_number: int = 1
+) -> Run:
+    """Begin a run in the log that does not hold the company: a sync may be at work at the same time."""
+    return _insert(db, "reminders/start_run", company, dag_id, dag_run_id, try_number)
+
+
+def end_concurrent_run(
+    db: Connection, run: Run, calls: CallCounts, error: BaseException | None, *, is_news: bool = True
+) -> None:
+    """
+    End such a run in the log, with the reason if it failed.
+
+    :param is_news: whether a failure becomes a problem of the company; what is known already does not.
+    """
+    if error is None:
+        _end(db, run, calls, state="success")
+    elif is_news:
+        _end_failed(db, run, calls, error)
+    else:
+        _end(db, run, calls, state="failed", error=error)
+
+
+def has_succeeded(db: Connection, company: Company, *, dag_id: str, dag_run_id: str) -> bool:
+    """Tell whether an earlier try of a DAG run already went through for the company."""
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+    run = {"dag_id": dag_id, "dag_run_id": dag_run_id}
+    row = db.execute(load("sync/has_succeeded"), keys | run).fetchone()
+    return bool(row and row[0])
+
+
+def _start(db: Connection, company: Company, dag_id: str, dag_run_id: str, try_number: int) -> Run:
+    run = _insert(db, "sync/start_run", company, dag_id, dag_run_id, try_number)
+    db.execute(load("sync/end_killed_runs"), {"company_id": company.company_id, "run_id": run.run_id})
+    return run
+
+
+def _insert(
+    db: Connection, statement: str, company: Company, dag_id: str, dag_run_id: str, try_number: int
+) -> Run:
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
+    started = keys | {"dag_id": dag_id, "dag_run_id": dag_run_id, "try_number": try_number}
+    row = db.execute(load(statement), started).fetchone()
+    if row is None:
+        raise LookupError("the run was not recorded")
+    return Run(row[0], company)
+
+
+def _try_to_end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
+    """Log a failure, unless the database is what failed: then the company's next run ends this one in the log."""
+    try:
+        _end_failed(db, run, calls, error)
+    except psycopg.Error as unreachable:
+        logger.warning("The end of run %d could not be logged: %s", run.run_id, str(unreachable).strip())
+
+
+def _end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
+    company = run.company
+    was_used_up = isinstance(error, ThrottledError) and quota.read(db).is_used_up
+    _end(db, run, calls, state="failed", error=error)
+    # A token that is rejected right after it was issued is QuickBooks' own contradiction, not a disconnect.
+    if isinstance(error, ReauthorizeError) and not isinstance(error, TokenRejectedError):
+        mark_reauthorize(
+            db, company_id=company.company_id, realm_id=company.realm_id, error=error, run_id=run.run_id
+        )
+    problems.report_failure(db, company, error)
+    if isinstance(error, ThrottledError):
+        quota.tell(db, is_news=not was_used_up)
+
+
+def _end(
+    db: Connection, run: Run, calls: CallCounts, *, state: str, error: BaseException | None = None
+) -> None:
+    ended = {
+        "run_id": run.run_id,
+        "state": state,
+        "counts": Jsonb(run.summary(calls)),
+        "calls": calls.metered,
+        "error_code": None if error is None else problems.code_of(error),
+        "error": None if error is None else f"{type(error).__name__}: {error}",
+    }
+    with db.transaction():
+        db.execute(load("sync/end_run"), ended)
+        count_calls(db, run.company.realm_id, calls)
+    logger.info(
+        "Run %d ends in %s: company %s, metered calls %d, %s.",
+        run.run_id, state, run.company.company_id, calls.metered, run.summary(calls),
+    )  # fmt: skip
+
+
+def count_calls(db: Connection, realm_id: str, calls: CallCounts) -> None:
+    """Add calls to the realm's ledger of the day."""
+    by_kind = calls.by_kind
+    ledger = {
+        "realm_id": realm_id,
+        "kinds": list(by_kind),
+        "calls": list(by_kind.values()),
+        "metered": [calls.metered_by_kind.get(kind, 0) for kind in by_kind],
+    }
+    db.execute(load("sync/count_calls"), ledger)

@@ -1,0 +1,79 @@
+"""Delivers a company's payments as a piece of work that DAGs and the command line run, logged as a run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from include.errors import UnreachableError
+from include.receivables.company import runs
+from include.receivables.company.batches import Outcome
+from include.receivables.outbound.delivering import deliver_company
+from include.receivables.outbound.outbox import delivery_lock
+from include.receivables.outbound.sending import SETTLED_AFTER, Work
+from include.sql import load
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from include.receivables.company.access import Access
+    from include.receivables.company.run_context import RunContext
+
+
+def deliver(
+    access: Access,
+    company_id: str,
+    run_context: RunContext,
+    *,
+    settled_after: timedelta = SETTLED_AFTER,
+    longest: timedelta | None = None,
+) -> Outcome:
+    """
+    Deliver one company's payments, see :func:`include.receivables.outbound.delivering.deliver_company`.
+
+    It may run beside a sync of the company. The outcome counts, per leg, what was looked at (read), sent (changed) and
+    delivered (merged).
+
+    :param settled_after: how long after a request whose answer was lost it may be repeated.
+    :param longest: begin no further delivery after that time; the rest is left to the next run, which is woken.
+    :raises BusyError: when another process delivers for the company.
+    """
+    started = time.monotonic()
+    with access.open_books(company_id) as books, delivery_lock(books.db, books.company):
+        run = runs.start_concurrent_run(
+            books.db,
+            books.company,
+            dag_id=run_context.dag_id,
+            dag_run_id=run_context.dag_run_id,
+            try_number=run_context.try_number,
+        )
+        stop_at = None if longest is None else started + longest.total_seconds()
+        _deliver(Work(books.db, books.quickbooks, run, settled_after=settled_after, stop_at=stop_at))
+        calls = books.quickbooks.calls
+    return Outcome(
+        company_id,
+        calls=calls.metered,
+        seconds=round(time.monotonic() - started, 3),
+        entities=run.summary(calls),
+    )
+
+
+def _deliver(work: Work) -> None:
+    """Deliver within a run of the log."""
+    try:
+        deliver_company(work)
+    except psycopg.OperationalError as error:
+        # The next run finds out what became of what was being sent.
+        reason = " ".join(str(error).split())
+        raise UnreachableError(
+            f"The receivables database went away ({reason}): the next delivery goes on from there."
+        ) from error
+    except BaseException as error:
+        runs.end_concurrent_run(work.db, work.run, work.quickbooks.calls, error)
+        raise
+    if work.quickbooks.calls.total:
+        runs.end_concurrent_run(work.db, work.run, work.quickbooks.calls, None)
+    else:
+        work.db.execute(load("outbox/forget_run"), {"run_id": work.run.run_id})

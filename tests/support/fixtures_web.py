@@ -1,0 +1,287 @@
+"""The pages as a browser or a program meets them: a real Airflow API server with the plugin."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import uuid
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from html import unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import requests
+from psycopg import sql
+
+from local import environment
+from local.directory import ROLES, LocalDirectory
+from local.ports import HOST, free_port
+from tests.support.airflow_settings import FERNET_KEY, define_connections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+    from local.embedded_postgres import EmbeddedPostgres
+    from sandbox.control import SandboxControl
+
+# The API server knows one receivables database; each test that uses `web` gets a new one of this name.
+WEB_DATABASE = "web"
+AIRFLOW_DATABASE = "web_airflow"
+USERS = {**ROLES, "viewer": "viewer"}
+START_SECONDS = 120
+POLL_SECONDS = 0.2
+TIMEOUT = 30
+
+
+class Browser(requests.Session):
+    """
+    A session of one user that follows no redirect unless told to with ``follow=True``.
+
+    :param url: of Airflow, with its base path.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.airflow_url = url
+
+    def request(self, method: str, url: str, **arguments: Any) -> requests.Response:  # type: ignore[override]
+        """Ask for a path below the app (``companies/acme``), one of the server (``/api/v2/…``), or a URL."""
+        arguments["allow_redirects"] = arguments.pop("follow", False)
+        arguments.setdefault("timeout", TIMEOUT)
+        return super().request(method, self.absolute(url), **arguments)
+
+    def absolute(self, path: str) -> str:
+        """Return the URL of a path."""
+        if urlsplit(path).netloc:
+            return path
+        if path.startswith("/"):
+            parts = urlsplit(self.airflow_url)
+            return f"{parts.scheme}://{parts.netloc}{path}"
+        return f"{self.airflow_url}/quickbooks/{path}"
+
+    def csrf(self, page: str = "") -> str:
+        """Return the token that a page's forms are sent with."""
+        found = re.search(r'<meta name="csrf-token" content="([^"]*)">', self.get(page).text)
+        assert found, f"{page!r} has no token"
+        return unescape(found.group(1))
+
+    def submit(self, path: str, page: str = "", **fields: Any) -> requests.Response:
+        """Send a form as a page of ours would."""
+        return self.post(path, data={"csrf_token": self.csrf(page), **fields})
+
+
+@dataclass(frozen=True)
+class Web:
+    """
+    Airflow with the plugin, for one test.
+
+    :param url: of Airflow, with its base path.
+    :param db: the receivables database that the pages read.
+    """
+
+    url: str
+    passwords: dict[str, str]
+    log: Path
+    db: psycopg.Connection | None = None
+    sandbox: SandboxControl | None = None
+    _tokens: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def anonymous(self) -> Browser:
+        """Somebody who is not signed in."""
+        return Browser(self.url)
+
+    def token(self, user: str) -> str:
+        """Return a user's token for Airflow's API."""
+        answer = requests.post(
+            f"{self.url}/auth/token",
+            json={"username": user, "password": self.passwords[user]},
+            timeout=TIMEOUT,
+        )
+        answer.raise_for_status()
+        return str(answer.json()["access_token"])
+
+    def as_(self, user: str) -> Browser:
+        """Return a session of ``viewer``, ``reminder`` (role user), ``engineer`` (role op) or ``admin``."""
+        if user not in self._tokens:
+            self._tokens[user] = self.token(user)
+        browser = Browser(self.url)
+        browser.cookies.set("_token", self._tokens[user])
+        return browser
+
+    def sign_in(self, user: str) -> Browser:
+        """Sign a user in anew."""
+        browser = Browser(self.url)
+        browser.cookies.set("_token", self.token(user))
+        return browser
+
+    def airflow(self, user: str, method: str, path: str, **arguments: Any) -> Any:
+        """Call Airflow's own API as a user and return what it answers."""
+        answer = requests.request(
+            method,
+            f"{self.url}/api/v2/{path}",
+            headers={"Authorization": f"Bearer {self.token(user)}"},
+            timeout=TIMEOUT,
+            **arguments,
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+
+@pytest.fixture
+def database_name(request: pytest.FixtureRequest) -> str:
+    """The name of the test's database: one like no other, or the one that the API server of `web` knows."""
+    return WEB_DATABASE if "web" in request.fixturenames else f"test_{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def web_server(
+    embedded_postgres: EmbeddedPostgres,
+    sandbox_process: SandboxControl,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Web]:
+    """An Airflow API server with the plugin; one for the whole session."""
+    with running_web(embedded_postgres, sandbox_process, tmp_path_factory.mktemp("web")) as server:
+        yield server
+
+
+@pytest.fixture
+def web(web_server: Web, db: psycopg.Connection, sandbox: SandboxControl) -> Web:
+    """The pages over an empty receivables database and a sandbox without companies."""
+    return replace(web_server, db=db, sandbox=sandbox)
+
+
+@pytest.fixture
+def webhook_app(sandbox: SandboxControl, db_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FastAPI]:
+    """The webhook alone, in this process, whose connections a test may change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Airflow's own dependencies say about each other
+        from fastapi import FastAPI
+
+        from include.web.refusals import Refusals
+        from include.web.routes import webhook
+
+    define_connections(monkeypatch, sandbox, db_url)
+    monkeypatch.setattr(webhook, "refusals", Refusals())
+    remembered = (webhook._read_verifier_token, webhook._say_not_configured)
+    for cached in remembered:
+        cached.cache_clear()
+    app = FastAPI(lifespan=webhook.saving_refusals)
+    app.include_router(webhook.router)
+    yield app
+    for cached in remembered:
+        cached.cache_clear()
+
+
+@contextmanager
+def running_web(
+    postgres: EmbeddedPostgres,
+    sandbox: SandboxControl,
+    directory: Path,
+    base_path: str = "",
+    *,
+    is_fab: bool = False,
+    **settings: str,
+) -> Iterator[Web]:
+    """
+    Run an API server.
+
+    :param base_path: the path that Airflow is served under, such as ``/airflow``.
+    :param is_fab: whether users and roles are FAB's; there is only the administrator then.
+    :param settings: further variables of its environment.
+    """
+    home = LocalDirectory(directory)
+    home.make()
+    passwords = {user: f"{user}-password" for user in USERS}
+    home.passwords.write_text(json.dumps(passwords))
+    variables = _variables(postgres, sandbox, home, base_path) | settings
+    web = Web(variables["AIRFLOW__API__BASE_URL"], passwords, directory / "api-server.log")
+    _run_airflow(variables, web.log, "db", "migrate")
+    if is_fab:  # all before the server starts: each of them makes the same permissions
+        _create_admin(variables, web.log, passwords["admin"])
+        _run_airflow(variables, web.log, "dags", "reserialize")
+    with web.log.open("a") as output:
+        process = subprocess.Popen(
+            _airflow("api-server"), env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        try:
+            if not is_fab:
+                _run_airflow(variables, web.log, "dags", "reserialize")
+            _wait_until_up(web, process)
+            yield web
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS)
+
+
+def _variables(
+    postgres: EmbeddedPostgres, sandbox: SandboxControl, home: LocalDirectory, base_path: str
+) -> dict[str, str]:
+    """Return the environment of an installation, over a metadata database of its own."""
+    port = free_port()
+    database = f"{AIRFLOW_DATABASE}_{port}"
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+    addresses = environment.Addresses(
+        airflow_port=port,
+        airflow_database=postgres.url(database, "postgresql+psycopg2"),
+        receivables_database=postgres.url(WEB_DATABASE),
+        sandbox_port=urlsplit(sandbox.base_url).port,
+    )
+    users = ",".join(f"{user}:{role}" for user, role in USERS.items())
+    return {
+        **{key: value for key, value in os.environ.items() if key not in environment.CONNECTIONS},
+        **environment.build(home, addresses),
+        "AIRFLOW_CONN_RECEIVABLES_DB": addresses.receivables_database,
+        "AIRFLOW__API__BASE_URL": f"http://{HOST}:{port}{base_path}",
+        "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": users,
+    }
+
+
+def _airflow(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).parent / "airflow"), *arguments]
+
+
+def _run_airflow(variables: dict[str, str], log: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        _airflow(*arguments),
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    with log.open("a") as output:
+        output.write(done.stdout + done.stderr)
+    assert done.returncode == 0, done.stderr
+
+
+def _create_admin(variables: dict[str, str], log: Path, password: str) -> None:
+    names = [f"--{field}=admin" for field in ("username", "firstname", "lastname")]
+    secret = ["--email=admin@example.com", f"--password={password}"]
+    _run_airflow(variables, log, "users", "create", "--role=Admin", *names, *secret)
+
+
+def _wait_until_up(web: Web, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        assert process.poll() is None, web.log.read_text()[-4000:]
+        assert time.monotonic() < deadline, f"no answer: {web.log.read_text()[-4000:]}"
+        try:
+            if requests.get(f"{web.url}/api/v2/version", timeout=TIMEOUT).ok:
+                return
+        except requests.ConnectionError:
+            pass
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,166 @@
+"""A company that takes payments through Peakflo: its books, its mapped accounts, and the payments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from psycopg import sql
+
+from include.receivables.outbound import account_mapping, payloads, preflight
+
+if TYPE_CHECKING:
+    from include.receivables.company.companies import Company
+    from sandbox.control import SandboxControl
+    from tests.support.bookkeeper import Bookkeeper
+    from tests.support.workbench import Workbench
+
+Json = dict[str, Any]
+
+# Purposes and the names of the accounts that every company of the sandbox has for them.
+USUAL_ACCOUNTS = {
+    ("deposit_currency", "USD"): "Checking",
+    ("deposit_wallet", "PayNow"): "Savings",
+    ("processing_fees", ""): "Payment Processing Fees",
+    ("rounding", ""): "Rounding",
+    ("withholding_tax_receivable", ""): "Withholding Tax Receivable",
+}
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a payment is applied to, by its QuickBooks id."""
+
+    target_type: str
+    qbo_id: str
+    amount: str
+    withholding_tax_amount: str = "0"
+    withholding_tax_type: str | None = None
+    rounding_amount: str = "0"
+
+
+@dataclass
+class Payer:
+    """
+    A company with one customer, at work in its books and in Peakflo.
+
+    :param customer: the customer's QuickBooks id.
+    """
+
+    bench: Workbench
+    company: Company
+    books: Bookkeeper
+    customer: str
+    sent: list[UUID] = field(default_factory=list)
+
+    @property
+    def sandbox(self) -> SandboxControl:
+        return self.bench.sandbox
+
+    def peakflo_id(self, table: str, qbo_id: str) -> UUID:
+        """Return Peakflo's id of a record that has been merged."""
+        statement = sql.SQL("select id from {} where company_id = %s and realm_id = %s and source_id = %s")
+        keys = [self.company.company_id, self.company.realm_id, qbo_id]
+        row = self.bench.db.execute(statement.format(sql.Identifier("peakflo", table)), keys).fetchone()
+        assert row is not None, f"{table} {qbo_id} has not been merged"
+        return row[0]
+
+    def account(self, name: str) -> str:
+        """Return the QuickBooks id of an account."""
+        accounts = self.sandbox.truth(self.company.realm_id, records=True)["records"]["Account"]
+        return next(account["Id"] for account in accounts if account["Name"] == name)
+
+    def map_account(self, purpose: str, detail: str, account: str) -> None:
+        """Map a purpose to an account of a name."""
+        account_mapping.save_account(
+            self.bench.db, self.company, purpose, detail, self.account(account), mapped_by="test"
+        )
+
+    def take(self, amount: str, *applied: Applied, **columns: Any) -> UUID:
+        """Take a payment in Peakflo, as its service does: all rows in one transaction."""
+        payment_id = uuid4()
+        row = {
+            "company_id": self.company.company_id,
+            "realm_id": self.company.realm_id,
+            "id": payment_id,
+            "customer_id": self.peakflo_id("customer", self.customer),
+            "payment_date": date(2026, 11, 20),
+            "amount": Decimal(amount),
+            "currency": "USD",
+            "settled_at": datetime.now(UTC),
+        }
+        with self.bench.db.transaction():
+            self._insert("payment", row | columns)
+            for position, each in enumerate(applied, 1):
+                self._insert("payment_allocation", self._allocation(payment_id, position, each))
+        return payment_id
+
+    def check(self, payment_id: UUID) -> Any:
+        """Check a payment before its delivery."""
+        return preflight.check(self.bench.db, self.company, _Delivery(payment_id))
+
+    def deliver(self, payment_id: UUID) -> Json:
+        """Bring a payment that is ready into the books, and return it as QuickBooks has it then."""
+        answer = self.check(payment_id)
+        assert isinstance(answer, preflight.Ready), answer
+        outgoing, entry = answer.outgoing, None
+        with self.bench.access.open_books(self.company.company_id) as opened:
+            if payloads.needs_adjustment(outgoing):
+                key = payloads.request_id(payment_id, "adjustment")
+                body = payloads.encode(payloads.adjustment(outgoing))
+                written = opened.quickbooks.create("JournalEntry", body, request_id=key)
+                entry = payloads.linked_entry(outgoing, written.payload)
+            key = payloads.request_id(payment_id, "payment")
+            body = payloads.encode(payloads.payment(outgoing, entry))
+            written = opened.quickbooks.create("Payment", body, request_id=key)
+        return self.books.read("Payment", written.qbo_id)
+
+    def _insert(self, table: str, row: Json) -> None:
+        statement = sql.SQL("insert into {} ({}) values ({})").format(
+            sql.Identifier("peakflo", table),
+            sql.SQL(", ").join(map(sql.Identifier, row)),
+            sql.SQL(", ").join(map(sql.Placeholder, row)),
+        )
+        self.bench.db.execute(statement, row)
+
+    def _allocation(self, payment_id: UUID, position: int, applied: Applied) -> Json:
+        return {
+            "company_id": self.company.company_id,
+            "payment_id": payment_id,
+            "position": position,
+            "target_type": applied.target_type,
+            "target_id": self.peakflo_id(applied.target_type, applied.qbo_id),
+            "amount": Decimal(applied.amount),
+            "withholding_tax_amount": Decimal(applied.withholding_tax_amount),
+            "withholding_tax_type": applied.withholding_tax_type,
+            "rounding_amount": Decimal(applied.rounding_amount),
+        }
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    payment_id: UUID
+
+
+def invoice(qbo_id: str, amount: str, **more: Any) -> Applied:
+    """Apply to an invoice."""
+    return Applied("invoice", qbo_id, amount, **more)
+
+
+def credit(qbo_id: str, amount: str) -> Applied:
+    """Take from a credit note."""
+    return Applied("credit_note", qbo_id, amount)
+
+
+def open_company(bench: Workbench, keep_books: Any, *, currency: str = "USD") -> Payer:
+    """Set up a company with the usual accounts and one customer, who is billed in a currency."""
+    company = bench.imported("empty")
+    books = keep_books(company)
+    payer = Payer(bench, company, books, books.customer("Riverbend", CurrencyRef={"value": currency}))
+    bench.sync(company)
+    for (purpose, detail), account in USUAL_ACCOUNTS.items():
+        payer.map_account(purpose, detail, account)
+    return payer
