@@ -5,12 +5,12 @@ select
         exists (
             select
             from staging.history
-            where realm_id = %(realm_id)s and entity in ('customer', 'invoice', 'payment', 'credit_memo')
+            where realm_id = %(realm_id)s and staging.has_owner(entity)
         )
         and exists (
             select
             from staging.unmerged
-            where realm_id = %(realm_id)s and entity in ('customer', 'invoice', 'payment', 'credit_memo')
+            where realm_id = %(realm_id)s and staging.has_owner(entity)
         )
     )
     or exists (

@@ -5,7 +5,7 @@ with waiting as (
         entity,
         qbo_id
     from staging.unmerged
-    where realm_id = %(realm_id)s and entity in ('customer', 'invoice', 'payment', 'credit_memo')
+    where realm_id = %(realm_id)s and staging.has_owner(entity)
 ),
 
 concerned as (
@@ -71,14 +71,14 @@ moved as (
     inner join staging.history as had
         on
             had.realm_id = %(realm_id)s
-            and had.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+            and staging.has_owner(had.entity)
             and customer.qbo_id = staging.owner_of(had.payload)
     inner join staging.record as staged
         on had.realm_id = staged.realm_id and had.entity = staged.entity and had.qbo_id = staged.qbo_id
     where
         customer.is_gone
         -- So that no other partition is planned for.
-        and staged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+        and staging.has_owner(staged.entity)
         and staged.deleted_at is null
         and staging.owner_of(staged.payload) <> customer.qbo_id
         and staged.read_at >= customer.qbo_updated_at
@@ -116,7 +116,7 @@ seen as (
             inner join staging.record as staged
                 on staged.realm_id = %(realm_id)s and waiting.entity = staged.entity and waiting.qbo_id = staged.qbo_id
             where
-                staged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+                staging.has_owner(staged.entity)
                 and staged.deleted_at is null
                 and staging.owner_of(staged.payload) is not null
         )
@@ -130,7 +130,7 @@ seen as (
             where
                 mapped.realm_id = %(realm_id)s
                 and mapped.qbo_id = gone_over.qbo_id
-                and staged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+                and staging.has_owner(staged.entity)
                 and staged.deleted_at is null
                 and staging.owner_of(staged.payload) = gone_over.qbo_id
         )

@@ -1,7 +1,8 @@
--- What QuickBooks said: one table per entity, all of one shape, as partitions of staging.record, so that
--- one statement stages any entity and readers still meet staging.invoice, staging.payment and so on.
+-- What QuickBooks said: each record in its newest version and in all earlier ones, and how to read it.
 create schema staging;
 
+-- One table per entity, all of one shape, as partitions, so that one statement stages any entity and readers still
+-- meet staging.invoice, staging.payment and so on.
 create table staging.record (
     realm_id text not null,
     entity text not null,
@@ -22,10 +23,6 @@ create table staging.record (
 ) partition by list (entity);
 
 create table staging.account partition of staging.record for values in ('account');
-create table staging.customer partition of staging.record for values in ('customer');
-create table staging.invoice partition of staging.record for values in ('invoice');
-create table staging.payment partition of staging.record for values in ('payment');
-create table staging.credit_memo partition of staging.record for values in ('credit_memo');
 create table staging.tax_code partition of staging.record for values in ('tax_code');
 create table staging.tax_rate partition of staging.record for values in ('tax_rate');
 create table staging.payment_method partition of staging.record for values in ('payment_method');
@@ -35,10 +32,54 @@ create table staging.preferences partition of staging.record for values in ('pre
 create table staging.journal_entry partition of staging.record for values in ('journal_entry');
 
 -- Keep usual transactions as they are: to compress each on its way in takes as long as all the rest.
-alter table staging.invoice set (toast_tuple_target = 8160);
-alter table staging.payment set (toast_tuple_target = 8160);
-alter table staging.credit_memo set (toast_tuple_target = 8160);
-alter table staging.customer set (toast_tuple_target = 8160);
+create table staging.customer partition of staging.record for values in ('customer') with (toast_tuple_target = 8160);
+create table staging.invoice partition of staging.record for values in ('invoice') with (toast_tuple_target = 8160);
+create table staging.payment partition of staging.record for values in ('payment') with (toast_tuple_target = 8160);
+create table staging.credit_memo partition of staging.record for values in ('credit_memo')
+with (toast_tuple_target = 8160);
+
+create function staging.queue_inserted() returns trigger
+language plpgsql as $$
+begin
+    insert into staging.unmerged (realm_id, entity, qbo_id)
+    select realm_id, entity, qbo_id from inserted
+    on conflict do nothing;
+    return null;
+end
+$$;
+
+create trigger queue_inserted
+after insert on staging.record
+referencing new table as inserted
+for each statement execute function staging.queue_inserted();
+
+create function staging.keep_replaced() returns trigger
+language plpgsql as $$
+begin
+    insert into staging.history
+        (realm_id, entity, qbo_id, sync_token, qbo_updated_at, deleted_at, payload, read_at, run_id)
+    select realm_id, entity, qbo_id, sync_token, qbo_updated_at, deleted_at, payload, read_at, run_id
+    from replaced;
+    insert into staging.unmerged (realm_id, entity, qbo_id)
+    select realm_id, entity, qbo_id from replaced
+    on conflict do nothing;
+    insert into staging.gone_customer (realm_id, qbo_id)
+    select staged.realm_id, staged.qbo_id
+    from replaced
+    inner join staging.customer as staged on replaced.realm_id = staged.realm_id and replaced.qbo_id = staged.qbo_id
+    where
+        replaced.entity = 'customer'
+        and staging.is_gone(staged.deleted_at, staged.payload)
+        and not staging.is_gone(replaced.deleted_at, replaced.payload)
+    on conflict do nothing;
+    return null;
+end
+$$;
+
+create trigger keep_replaced
+after update on staging.record
+referencing old table as replaced
+for each statement execute function staging.keep_replaced();
 
 -- Every version that a newer one replaced.
 create table staging.history (
@@ -62,14 +103,14 @@ create function staging.owner_of(record jsonb) returns text
 language sql immutable parallel safe
 return left(coalesce(record #>> '{CustomerRef,value}', record #>> '{ParentRef,value}'), 51);
 
--- What a customer had once.
-create index on staging.history (realm_id, staging.owner_of(payload))
-where entity in ('customer', 'invoice', 'payment', 'credit_memo');
-
--- Tell whether QuickBooks has no such customer any more: it was made inactive, merged into another one, or deleted.
-create function staging.is_gone(deleted_at timestamptz, customer jsonb) returns boolean
+-- Tell whether a record of an entity may be somebody's. The planner puts the list in the place of the call, and plans
+-- for no other partition.
+create function staging.has_owner(entity text) returns boolean
 language sql immutable parallel safe
-return deleted_at is not null or coalesce(customer ->> 'Active', '') = 'false';
+return entity in ('customer', 'invoice', 'payment', 'credit_memo');
+
+-- What a customer had once.
+create index on staging.history (realm_id, staging.owner_of(payload)) where staging.has_owner(entity);
 
 -- Every version seen: what QuickBooks had said at a moment is the newest one read before it.
 create view staging.version as
@@ -109,6 +150,11 @@ create table staging.unmerged (
     primary key (realm_id, entity, qbo_id)
 );
 
+-- Tell whether QuickBooks has no such customer any more: it was made inactive, merged into another one, or deleted.
+create function staging.is_gone(deleted_at timestamptz, customer jsonb) returns boolean
+language sql immutable parallel safe
+return deleted_at is not null or coalesce(customer ->> 'Active', '') = 'false';
+
 -- The customers that went: what they had may be another's by now, and was not read since.
 create table staging.gone_customer (
     realm_id text not null,
@@ -139,49 +185,6 @@ create table staging.import_progress (
     finished_at timestamptz,
     primary key (realm_id, entity)
 ) with (fillfactor = 50);
-
-create function staging.queue_inserted() returns trigger
-language plpgsql as $$
-begin
-    insert into staging.unmerged (realm_id, entity, qbo_id)
-    select realm_id, entity, qbo_id from inserted
-    on conflict do nothing;
-    return null;
-end
-$$;
-
-create function staging.keep_replaced() returns trigger
-language plpgsql as $$
-begin
-    insert into staging.history
-        (realm_id, entity, qbo_id, sync_token, qbo_updated_at, deleted_at, payload, read_at, run_id)
-    select realm_id, entity, qbo_id, sync_token, qbo_updated_at, deleted_at, payload, read_at, run_id
-    from replaced;
-    insert into staging.unmerged (realm_id, entity, qbo_id)
-    select realm_id, entity, qbo_id from replaced
-    on conflict do nothing;
-    insert into staging.gone_customer (realm_id, qbo_id)
-    select staged.realm_id, staged.qbo_id
-    from replaced
-    inner join staging.customer as staged on replaced.realm_id = staged.realm_id and replaced.qbo_id = staged.qbo_id
-    where
-        replaced.entity = 'customer'
-        and staging.is_gone(staged.deleted_at, staged.payload)
-        and not staging.is_gone(replaced.deleted_at, replaced.payload)
-    on conflict do nothing;
-    return null;
-end
-$$;
-
-create trigger queue_inserted
-after insert on staging.record
-referencing new table as inserted
-for each statement execute function staging.queue_inserted();
-
-create trigger keep_replaced
-after update on staging.record
-referencing old table as replaced
-for each statement execute function staging.keep_replaced();
 
 -- The Ids that a running import has met, to find those that vanished.
 create table staging.import_seen (

@@ -12,9 +12,6 @@ create table mapping.record (
     unique (realm_id, peakflo_id, entity)
 ) partition by list (entity);
 
--- Few are Peakflo's, which are looked through with each merge of payments.
-create index on mapping.record (realm_id, qbo_id) where origin = 'peakflo';
-
 create table mapping.account partition of mapping.record for values in ('account');
 create table mapping.customer partition of mapping.record for values in ('customer');
 create table mapping.invoice partition of mapping.record for values in ('invoice');
@@ -22,6 +19,9 @@ create table mapping.payment partition of mapping.record for values in ('payment
 create table mapping.credit_note partition of mapping.record for values in ('credit_note');
 create table mapping.tax_code partition of mapping.record for values in ('tax_code');
 create table mapping.tax_rate partition of mapping.record for values in ('tax_rate');
+
+-- Few are Peakflo's, which are looked through with each merge of payments.
+create index on mapping.payment (realm_id, qbo_id) where origin = 'peakflo';
 
 -- The id of a record born in QuickBooks: the same whenever and wherever it is computed, so that dropping
 -- peakflo.* and merging again gives equal tables. A UUID of version 8 (RFC 9562) over a SHA-256.

@@ -57,6 +57,8 @@ create table peakflo.customer (
     unique (company_id, realm_id, source_id)
 );
 
+create index on peakflo.customer (company_id, parent_id) where parent_id is not null;
+
 create table peakflo.invoice (
     company_id text not null,
     id uuid not null,
@@ -121,6 +123,7 @@ create table peakflo.payment (
     method text,
     reference text,
     note text,
+    wallet text,
     deposit_account_id uuid,
     processing_fee numeric(20, 4) not null default 0,
     status text not null default 'active' check (status in ('active', 'voided', 'deleted')),
@@ -134,6 +137,13 @@ create table peakflo.payment (
 
 create index on peakflo.payment (company_id, customer_id);
 
+-- The few payments that are still to come.
+create index on peakflo.payment (company_id, payment_date);
+
+-- Those of Peakflo's that QuickBooks' balances know nothing of.
+create index on peakflo.payment (company_id)
+where origin = 'peakflo' and source_id is null and status = 'active' and deleted_at is null;
+
 -- What an active payment settles; a payment that is voided or deleted settles nothing and has no rows here.
 create table peakflo.payment_allocation (
     company_id text not null,
@@ -144,11 +154,222 @@ create table peakflo.payment_allocation (
     target_source_id text,
     amount numeric(20, 4) not null,
     withholding_tax_amount numeric(20, 4) not null default 0,
+    withholding_tax_type text,
+    -- Written off to close the invoice; negative when the customer paid more than was due.
+    rounding_amount numeric(20, 4) not null default 0,
     primary key (company_id, payment_id, position),
     foreign key (company_id, payment_id) references peakflo.payment (company_id, id) on delete cascade
 );
 
 create index on peakflo.payment_allocation (company_id, target_id);
+
+-- Refuse at once a payment of Peakflo's without a currency: it would be booked in whatever its customer has.
+create function peakflo.refuse_missing_currency() returns trigger
+language plpgsql as $$
+begin
+    raise check_violation using
+        message = format(
+            'Payment %s names no currency: give it the currency of its customer%s.',
+            new.id,
+            (
+                select ', ' || customer.currency
+                from peakflo.customer as customer
+                where customer.company_id = new.company_id and customer.id = new.customer_id
+            )
+        );
+end
+$$;
+
+create trigger refuse_missing_currency
+before insert or update of currency on peakflo.payment
+for each row
+when (new.origin = 'peakflo' and new.currency is null)
+execute function peakflo.refuse_missing_currency();
+
+-- Likewise one of a customer of somebody else's, in words that a bookkeeper understands.
+create function peakflo.refuse_unknown_customer() returns trigger
+language plpgsql as $$
+begin
+    if not exists (
+        select
+        from peakflo.customer as customer
+        where customer.company_id = new.company_id and customer.id = new.customer_id
+    ) then
+        raise foreign_key_violation using
+            message = format(
+                'Company %s has no customer %s, of whom payment %s is said to be: take it for one of the same company.',
+                new.company_id, new.customer_id, new.id
+            );
+    end if;
+    return new;
+end
+$$;
+
+create trigger refuse_unknown_customer
+before insert or update of customer_id on peakflo.payment
+for each row
+when (new.origin = 'peakflo')
+execute function peakflo.refuse_unknown_customer();
+
+-- Refuse a payment of Peakflo's that cannot be right whatever QuickBooks holds. What QuickBooks decides, such as
+-- whether an invoice is still open, is checked before the delivery instead.
+create function peakflo.check_payment(checked_company_id text, checked_id uuid) returns void
+language plpgsql as $$
+declare
+    payment peakflo.payment;
+    wrong record;
+    applied numeric;
+    credited numeric;
+begin
+    -- Locked, so that of two transactions that change it at once the later one sees what the earlier one did.
+    select * into payment
+    from peakflo.payment as kept
+    where kept.company_id = checked_company_id and kept.id = checked_id and kept.origin = 'peakflo'
+    for no key update;
+    if not found or payment.status <> 'active' then
+        return;
+    end if;
+
+    if payment.amount < 0 or payment.processing_fee < 0 or payment.processing_fee > payment.amount then
+        raise check_violation using
+            message = format(
+                'Payment %s has the amount %s and the processing fee %s: neither may be negative, nor the fee larger.',
+                payment.id, payment.amount, payment.processing_fee
+            );
+    end if;
+
+    if payment.currency is not null and not (
+        exists (
+            select from peakflo.customer as customer
+            where
+                customer.company_id = payment.company_id
+                and customer.id = payment.customer_id
+                and customer.currency = payment.currency
+        )
+        or exists (
+            select from peakflo.company as company
+            where company.company_id = payment.company_id and company.home_currency = payment.currency
+        )
+        or exists (
+            select from peakflo.account as account
+            where account.company_id = payment.company_id and account.currency = payment.currency
+        )
+    ) then
+        raise check_violation using
+            message = format(
+                'Payment %s is in %s, which is no currency of the company: give it the currency of its invoices.',
+                payment.id, payment.currency
+            );
+    end if;
+
+    select allocation.* into wrong
+    from peakflo.payment_allocation as allocation
+    where
+        allocation.company_id = payment.company_id
+        and allocation.payment_id = payment.id
+        and (
+            allocation.amount < 0
+            or allocation.withholding_tax_amount < 0
+            or allocation.amount + allocation.withholding_tax_amount + allocation.rounding_amount <= 0
+            or allocation.target_type not in ('invoice', 'credit_note')
+            or (
+                allocation.target_type = 'credit_note'
+                and (allocation.withholding_tax_amount <> 0 or allocation.rounding_amount <> 0)
+            )
+        )
+    limit 1;
+    if found then
+        raise check_violation using
+            message = format(
+                'Allocation %s of payment %s is not possible: it takes an invoice with an amount above zero and no '
+                'negative tax, or a credit note with an amount only.',
+                wrong.position, payment.id
+            );
+    end if;
+
+    select allocation.* into wrong
+    from peakflo.payment_allocation as allocation
+    where
+        allocation.company_id = payment.company_id
+        and allocation.payment_id = payment.id
+        and not exists (
+            select from peakflo.invoice as invoice
+            where
+                allocation.target_type = 'invoice'
+                and invoice.company_id = allocation.company_id
+                and invoice.id = allocation.target_id
+        )
+        and not exists (
+            select from peakflo.credit_note as credit_note
+            where
+                allocation.target_type = 'credit_note'
+                and credit_note.company_id = allocation.company_id
+                and credit_note.id = allocation.target_id
+        )
+    limit 1;
+    if found then
+        raise check_violation using
+            message = format(
+                'Company %s has no %s %s, to which payment %s is applied: apply it to one of the same company.',
+                payment.company_id, replace(wrong.target_type, '_', ' '), coalesce(wrong.target_id::text, 'without id'),
+                payment.id
+            );
+    end if;
+
+    select
+        coalesce(sum(allocation.amount) filter (where allocation.target_type = 'invoice'), 0),
+        coalesce(sum(allocation.amount) filter (where allocation.target_type = 'credit_note'), 0)
+    into applied, credited
+    from peakflo.payment_allocation as allocation
+    where allocation.company_id = payment.company_id and allocation.payment_id = payment.id;
+    if applied > payment.amount + credited or (payment.amount = 0 and credited = 0 and applied = 0) then
+        raise check_violation using
+            message = format(
+                'Payment %s is over %s and uses %s of credit notes, but %s is applied to invoices: apply no more than '
+                'there is, and pay or credit something.',
+                payment.id, payment.amount, credited, applied
+            );
+    end if;
+    if credited > applied then
+        raise check_violation using
+            message = format(
+                'Payment %s uses %s of credit notes, more than the %s that is applied to invoices: use less of them.',
+                payment.id, credited, applied
+            );
+    end if;
+end
+$$;
+
+create function peakflo.check_changed_payment() returns trigger
+language plpgsql as $$
+begin
+    perform peakflo.check_payment(new.company_id, new.id);
+    return null;
+end
+$$;
+
+-- At the end of the transaction, when a payment and all that it is applied to is there.
+create constraint trigger check_payment
+after insert or update of amount, processing_fee, currency, status, origin on peakflo.payment
+deferrable initially deferred
+for each row when (new.origin = 'peakflo') execute function peakflo.check_changed_payment();
+
+create function peakflo.check_changed_allocation() returns trigger
+language plpgsql as $$
+begin
+    if tg_op = 'DELETE' then
+        perform peakflo.check_payment(old.company_id, old.payment_id);
+    else
+        perform peakflo.check_payment(new.company_id, new.payment_id);
+    end if;
+    return null;
+end
+$$;
+
+create constraint trigger check_allocation
+after insert or update or delete on peakflo.payment_allocation
+deferrable initially deferred
+for each row execute function peakflo.check_changed_allocation();
 
 create table peakflo.credit_note (
     company_id text not null,
@@ -172,6 +393,9 @@ create table peakflo.credit_note (
 );
 
 create index on peakflo.credit_note (company_id, customer_id);
+
+-- The little money that is not applied yet.
+create index on peakflo.credit_note (company_id, customer_id) where status = 'open' and deleted_at is null;
 
 create table peakflo.tax_rate (
     company_id text not null,
@@ -204,23 +428,6 @@ create table peakflo.tax_code (
     unique (company_id, realm_id, source_id)
 );
 
--- The verdict on an invoice for one reminder run: send, hold, or unknown.
-create table peakflo.reminder_verdict (
-    company_id text not null,
-    reminder_run_id text not null,
-    invoice_id uuid not null,
-    verdict text not null check (verdict in ('send', 'hold', 'unknown')),
-    reasons jsonb not null,
-    amount_due numeric(20, 4),
-    currency text,
-    customer_total_due numeric(20, 4),
-    customer_total_overdue numeric(20, 4),
-    qbo_sync_token integer,
-    read_at timestamptz,
-    expires_at timestamptz not null,
-    primary key (company_id, reminder_run_id, invoice_id)
-);
-
 -- Invoices with the status a person would give them today, where the company keeps its books.
 create view peakflo.invoice_today as
 select
@@ -243,6 +450,65 @@ select
 from peakflo.invoice
 inner join peakflo.company on invoice.company_id = company.company_id
 where invoice.deleted_at is null and invoice.realm_id = company.realm_id;
+
+-- The verdict on an invoice for one reminder run: send, hold, or unknown.
+create table peakflo.reminder_verdict (
+    company_id text not null,
+    reminder_run_id text not null,
+    -- The sync.run that read and judged: a reminder run that is cleared judges again beside what it said first.
+    run_id bigint not null,
+    invoice_id uuid not null,
+    customer_id uuid,
+    verdict text not null check (verdict in ('send', 'hold', 'unknown')),
+    reasons jsonb not null,
+    amount_due numeric(20, 4),
+    currency text,
+    -- When it was due, and whether QuickBooks says so, its payment terms do, or nothing but the date of the invoice.
+    due_date date,
+    due_date_basis text,
+    customer_total_due numeric(20, 4),
+    customer_total_overdue numeric(20, 4),
+    qbo_sync_token integer,
+    read_at timestamptz,
+    judged_at timestamptz not null default clock_timestamp(),
+    expires_at timestamptz not null,
+    -- All that the verdict rests on, from which it can be judged again, and by which rules it was judged.
+    evidence jsonb not null default '{}',
+    rules_version integer not null,
+    primary key (company_id, reminder_run_id, invoice_id, run_id)
+);
+
+create index on peakflo.reminder_verdict (company_id, invoice_id, judged_at desc);
+
+-- The last word on each invoice.
+create view peakflo.latest_verdict as
+select distinct on (verdict.company_id, verdict.invoice_id)
+    verdict.company_id,
+    verdict.invoice_id,
+    invoice.invoice_number,
+    invoice.realm_id,
+    invoice.source_id,
+    verdict.verdict,
+    verdict.reasons,
+    verdict.amount_due,
+    verdict.currency,
+    verdict.due_date,
+    verdict.due_date_basis,
+    verdict.customer_id,
+    verdict.customer_total_due,
+    verdict.customer_total_overdue,
+    verdict.qbo_sync_token,
+    verdict.read_at,
+    verdict.expires_at,
+    verdict.judged_at,
+    verdict.reminder_run_id,
+    verdict.run_id,
+    verdict.evidence,
+    verdict.rules_version
+from peakflo.reminder_verdict as verdict
+left join peakflo.invoice as invoice
+    on verdict.company_id = invoice.company_id and verdict.invoice_id = invoice.id
+order by verdict.company_id asc, verdict.invoice_id asc, verdict.judged_at desc, verdict.run_id desc;
 
 -- Whose the records are that a merge of customers would move, sub-customers among them.
 create view peakflo.customer_record as

@@ -1,4 +1,4 @@
--- The sync's own state: connections, settings, the log, and what cannot sync.
+-- The sync's own state: connections, settings, the log, what cannot sync, and what webhooks told.
 create schema sync;
 
 create table sync.connection (
@@ -24,6 +24,26 @@ create table sync.connection (
 
 -- A QuickBooks company serves one Peakflo company at a time.
 create unique index connection_realm_in_use on sync.connection (realm_id) where status <> 'disconnected';
+
+-- Consents on their way: who went to QuickBooks for which company, and what came of it.
+create table sync.connect_request (
+    -- Of the state that QuickBooks brings back; whoever reads the table cannot come back with it.
+    state_hash bytea primary key,
+    -- Of the cookie of the browser that began.
+    session_hash bytea not null,
+    requested_by text not null,
+    company_id text not null,
+    company_name text not null,
+    intent text not null check (intent in ('connect', 'reconnect', 'change')),
+    -- The books that have to be chosen; null when any may be.
+    expected_realm_id text,
+    expires_at timestamptz not null,
+    used_at timestamptz,
+    -- Set in the transaction that stores the tokens.
+    connected_at timestamptz
+);
+
+create index on sync.connect_request (expires_at);
 
 create table sync.company_setting (
     company_id text primary key,
@@ -51,6 +71,8 @@ create table sync.run (
     dag_id text not null,
     dag_run_id text not null,
     try_number integer not null default 1,
+    -- Whether the run holds its company: whoever holds it next knows that this one has ended.
+    is_exclusive boolean not null default true,
     state text not null check (state in ('running', 'success', 'failed')),
     started_at timestamptz not null default now(),
     ended_at timestamptz,
@@ -65,6 +87,7 @@ create index on sync.run (company_id, started_at desc);
 create index on sync.run (dag_id, dag_run_id, company_id);
 create index on sync.run (ended_at) where calls > 0;
 create index on sync.run (ended_at) where error_code = 'throttled';
+create index on sync.run (company_id, realm_id, ended_at);
 
 -- Since when QuickBooks has answered no read of any company, and when it last refused one; nothing while it answers.
 create view sync.read_quota as
@@ -101,11 +124,93 @@ create table sync.problem (
     attempts integer not null default 1,
     first_seen_at timestamptz not null default now(),
     last_seen_at timestamptz not null default now(),
-    resolved_at timestamptz
+    resolved_at timestamptz,
+    -- What a person decided about it.
+    decision text check (decision in ('retried', 'ignored', 'resolved', 'reopened')),
+    decided_by text,
+    decided_at timestamptz,
+    -- What the record was when the problem was ignored: once it is another, the problem is news again.
+    ignored_version text
 );
 
+-- Payments that Peakflo created have no Id in QuickBooks until they are delivered: their problems are told apart by
+-- Peakflo's id. Records of two QuickBooks companies may have the same Id: each has its own problems.
 create unique index problem_unresolved
-on sync.problem (company_id, direction, entity, qbo_id, code) where state <> 'resolved';
+on sync.problem (company_id, realm_id, direction, entity, qbo_id, code, peakflo_id) nulls not distinct
+where state <> 'resolved';
+
+create index on sync.problem (company_id, realm_id, state, last_seen_at desc);
+
+-- Tell one version of what a problem is about from another: the staged record and what is wrong with it; the payment
+-- that Peakflo sends with what QuickBooks has of it; or the consent under which a company is connected.
+create function sync.record_version(problem sync.problem) returns text
+language sql stable as $$
+    select case problem.direction
+        when 'inbound' then
+            problem.message || (
+                select encode(staged.content_hash, 'hex') || coalesce(staged.deleted_at::text, '')
+                from staging.record as staged
+                where
+                    staged.realm_id = problem.realm_id
+                    and staged.entity = problem.entity
+                    and staged.qbo_id = problem.qbo_id
+                union all
+                select ''
+                limit 1
+            )
+        when 'outbound' then
+            md5(
+                jsonb_build_array(
+                    (
+                        select
+                            to_jsonb(payment)
+                            - array['source_id', 'source_updated_at', 'unapplied_amount', 'created_at']
+                        from peakflo.payment as payment
+                        where payment.company_id = problem.company_id and payment.id = problem.peakflo_id
+                    ),
+                    (
+                        select jsonb_agg(to_jsonb(allocation) order by allocation.position)
+                        from peakflo.payment_allocation as allocation
+                        where
+                            allocation.company_id = problem.company_id
+                            and allocation.payment_id = problem.peakflo_id
+                    ),
+                    (
+                        select encode(staged.content_hash, 'hex') || coalesce(staged.deleted_at::text, '')
+                        from mapping.payment as mapped
+                        inner join staging.payment as staged
+                            on mapped.realm_id = staged.realm_id and mapped.qbo_id = staged.qbo_id
+                        where mapped.realm_id = problem.realm_id and mapped.peakflo_id = problem.peakflo_id
+                    )
+                )::text
+            )
+        else
+            (
+                select connection.connected_at::text
+                from sync.connection as connection
+                where connection.company_id = problem.company_id
+            )
+    end
+$$;
+
+-- An ignored problem stays quiet however often it is met again, until its record has changed.
+create function sync.reopen_changed_problem() returns trigger
+language plpgsql as $$
+begin
+    if old.state <> 'ignored' then
+        new.ignored_version := sync.record_version(new);
+    elsif new.attempts > old.attempts and new.ignored_version is distinct from sync.record_version(new) then
+        new.state := 'open';
+    end if;
+    return new;
+end
+$$;
+
+create trigger reopen_changed_problem
+before update on sync.problem
+for each row
+when (new.state = 'ignored')
+execute function sync.reopen_changed_problem();
 
 -- Calls per realm, day and kind; reads are metered by Intuit and blocked past a monthly quota.
 create table sync.api_call (
@@ -116,6 +221,9 @@ create table sync.api_call (
     metered bigint not null,
     primary key (realm_id, day, kind)
 );
+
+-- The metered calls of all companies, for the page that shows what is left of the quota: it reads a month of them.
+create index on sync.api_call (day) include (metered);
 
 -- When the last requests to a realm left or will leave, whichever process sends them. Nothing is lost with it.
 create unlogged table sync.rate_limit (
@@ -137,3 +245,29 @@ create table sync.webhook_event (
 );
 
 create index on sync.webhook_event (realm_id) where read_at is null;
+create index on sync.webhook_event (received_at);
+
+-- Wake whoever reads early, once per company and delivery; without a listener nothing is lost, the next sync reads.
+create function sync.announce_events() returns trigger
+language plpgsql as $$
+begin
+    perform pg_notify('webhook_event', connection.company_id)
+    from sync.connection as connection
+    where connection.status = 'connected' and connection.realm_id in (select added.realm_id from added);
+    return null;
+end
+$$;
+
+create trigger announce_events
+after insert on sync.webhook_event
+referencing new table as added
+for each statement execute function sync.announce_events();
+
+-- Per day, what came of deliveries and their events: stored, repeated, ignored or refused, by reason.
+create table sync.webhook_count (
+    day date not null,
+    outcome text not null,
+    total bigint not null,
+    last_at timestamptz not null,
+    primary key (day, outcome)
+);

@@ -6,7 +6,7 @@ with waiting as (
         unmerged.qbo_id,
         false as is_unreadable
     from staging.unmerged as unmerged
-    where unmerged.realm_id = %(realm_id)s and unmerged.entity in ('customer', 'invoice', 'payment', 'credit_memo')
+    where unmerged.realm_id = %(realm_id)s and staging.has_owner(unmerged.entity)
     union
     select
         entity,
@@ -18,7 +18,7 @@ with waiting as (
         and realm_id = %(realm_id)s
         and direction = 'inbound'
         and state <> 'resolved'
-        and entity in ('customer', 'invoice', 'payment', 'credit_memo')
+        and staging.has_owner(entity)
 )
 
 select
