@@ -10,10 +10,9 @@ from sandbox.merging import merge_customers
 from sandbox.scribe import check_to, deposit_from, journal_of
 
 if TYPE_CHECKING:
-    from tests.include.sandbox.conftest import Api
-
     from sandbox.sandbox import Sandbox
     from sandbox.scribe import Scribe
+    from tests.sandbox.conftest import Api
 
 SEVENTY_FIVE = Decimal(75)
 

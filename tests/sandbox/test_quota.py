@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.include.sandbox.conftest import Api
+    from tests.sandbox.conftest import Api
 
 
 def test_a_quota_that_is_used_up_refuses_reads_and_takes_writes(api: Api) -> None:

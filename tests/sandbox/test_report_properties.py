@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.include.sandbox.reading_reports import owed, total
-from tests.include.sandbox.test_ledger_properties import OTHER_MONEY, new_books
 
 from sandbox import reports
 from sandbox.open_on_day import open_items
 from sandbox.random_events import Events
 from sandbox.scribe import Scribe
+from tests.sandbox.reading_reports import owed, total
+from tests.sandbox.test_ledger_properties import OTHER_MONEY, new_books
 
 if TYPE_CHECKING:
     from sandbox.books import Books

@@ -8,18 +8,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.include.sandbox.reading_reports import cells, labels, leaves, owed, total, zeros
 
 from sandbox import reports
 from sandbox.faults import Fault
 from sandbox.scribe import check_to, deposit_from, journal_of
+from tests.sandbox.reading_reports import cells, labels, leaves, owed, total, zeros
 
 if TYPE_CHECKING:
-    from tests.include.sandbox.conftest import Api
-
     from sandbox.books import Books
     from sandbox.sandbox import Sandbox
     from sandbox.scribe import Scribe
+    from tests.sandbox.conftest import Api
 
 NAMES = ("AgedReceivables", "AgedReceivableDetail", "CustomerBalance", "CustomerBalanceDetail")
 SERVICE = ("3", "1", "100")

@@ -15,7 +15,7 @@ from sandbox.sandbox import Sandbox
 from sandbox.scribe import Scribe, sales_line
 
 if TYPE_CHECKING:
-    from tests.include.sandbox.conftest import Api
+    from tests.sandbox.conftest import Api
 
 
 def inclusive(scribe: Scribe, customer: str, *lines: Any, **more: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def access(access, sandbox, db_url, monkeypatch):
 @pytest.fixture
 def cli(access, capsys, monkeypatch):
     """Run a command of bin/receivables in this process."""
-    from include.cli.main import main
+    from include.cli.__main__ import main
 
     root = logging.getLogger()
     before = root.level, root.handlers[:]

@@ -11,11 +11,11 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.include.receivables.test_verdict_campaign import WEIGHTS, judge_all, known
 
 from include.errors import ReceivablesError
 from include.receivables.reminders.check import ReminderRequest
 from include.receivables.reminders.refreshing import refresh_and_judge
+from tests.include.receivables.reminders.test_verdict_campaign import WEIGHTS, judge_all, known
 from tests.support.oracle import Oracle
 from tests.support.quick_start import let_an_hour_pass, pass_the_pause
 
