@@ -163,53 +163,69 @@ create table peakflo.payment_allocation (
 
 create index on peakflo.payment_allocation (company_id, target_id);
 
--- Refuse at once a payment of Peakflo's without a currency: it would be booked in whatever its customer has.
-create function peakflo.refuse_missing_currency() returns trigger
+-- Refuse at once what no payment of Peakflo's can be, whatever it is applied to, in words that a bookkeeper
+-- understands. One that names no realm is for the books that its company has now.
+create function peakflo.take_payment() returns trigger
 language plpgsql as $$
+declare
+    current_realm_id text;
+    customer peakflo.customer;
+    refusal text;
 begin
-    raise check_violation using
-        message = format(
-            'Payment %s names no currency: give it the currency of its customer%s.',
-            new.id,
-            (
-                select ', ' || customer.currency
-                from peakflo.customer as customer
-                where customer.company_id = new.company_id and customer.id = new.customer_id
-            )
-        );
-end
-$$;
+    select company.realm_id into current_realm_id
+    from peakflo.company as company
+    where company.company_id = new.company_id;
+    select * into customer
+    from peakflo.customer as kept
+    where kept.company_id = new.company_id and kept.id = new.customer_id;
+    new.realm_id := coalesce(new.realm_id, current_realm_id);
 
-create trigger refuse_missing_currency
-before insert or update of currency on peakflo.payment
-for each row
-when (new.origin = 'peakflo' and new.currency is null)
-execute function peakflo.refuse_missing_currency();
-
--- Likewise one of a customer of somebody else's, in words that a bookkeeper understands.
-create function peakflo.refuse_unknown_customer() returns trigger
-language plpgsql as $$
-begin
-    if not exists (
-        select
-        from peakflo.customer as customer
-        where customer.company_id = new.company_id and customer.id = new.customer_id
-    ) then
-        raise foreign_key_violation using
-            message = format(
-                'Company %s has no customer %s, of whom payment %s is said to be: take it for one of the same company.',
-                new.company_id, new.customer_id, new.id
-            );
+    refusal := format(
+        case
+            when current_realm_id is null
+                then
+                    'Payment %1$s is of company %2$s, which was never connected to QuickBooks: connect it, or correct '
+                    'the company_id.'
+            when customer.id is null
+                then
+                    'Company %2$s has no customer %3$s, of whom payment %1$s is said to be: take it for one of the '
+                    'same company.'
+            -- It would wait for its customer for ever. A company has no customers but those of books that it had.
+            when new.realm_id <> customer.realm_id
+                then
+                    'Payment %1$s is for QuickBooks company %4$s, but its customer is of %5$s: give it the realm_id '
+                    '%5$s.'
+            -- It would be booked in whatever its customer has.
+            when new.currency is null
+                then 'Payment %1$s names no currency: give it the currency of its customer%6$s.'
+            when 'NaN' in (new.amount, new.unapplied_amount, new.processing_fee, new.exchange_rate)
+                then 'Payment %1$s has NaN for an amount or for the exchange rate: give it numbers.'
+            when new.exchange_rate <= 0
+                then
+                    'Payment %1$s has the exchange rate %7$s: give it one above zero, or none for QuickBooks'' rate of '
+                    'the day.'
+            when
+                new.payment_date not between '1990-01-01' and '2100-12-31'
+                or new.settled_at not between '1990-01-01Z' and '2101-01-01Z'
+                then 'Payment %1$s is of %8$s%9$s: give it days from 1990 to 2100.'
+        end,
+        new.id, new.company_id, coalesce(new.customer_id::text, 'without id'), new.realm_id, customer.realm_id,
+        ', ' || customer.currency, new.exchange_rate, new.payment_date, ' and settled ' || new.settled_at
+    );
+    if refusal is not null then
+        raise check_violation using message = refusal;
     end if;
     return new;
 end
 $$;
 
-create trigger refuse_unknown_customer
-before insert or update of customer_id on peakflo.payment
+-- Those of QuickBooks' are taken as they are.
+create trigger take_payment
+before insert or update of realm_id, customer_id, payment_date, amount, unapplied_amount, currency, exchange_rate,
+processing_fee, origin, settled_at on peakflo.payment
 for each row
 when (new.origin = 'peakflo')
-execute function peakflo.refuse_unknown_customer();
+execute function peakflo.take_payment();
 
 -- Refuse a payment of Peakflo's that cannot be right whatever QuickBooks holds. What QuickBooks decides, such as
 -- whether an invoice is still open, is checked before the delivery instead.
@@ -238,7 +254,7 @@ begin
             );
     end if;
 
-    if payment.currency is not null and not (
+    if not (
         exists (
             select from peakflo.customer as customer
             where
@@ -268,7 +284,8 @@ begin
         allocation.company_id = payment.company_id
         and allocation.payment_id = payment.id
         and (
-            allocation.amount < 0
+            'NaN' in (allocation.amount, allocation.withholding_tax_amount, allocation.rounding_amount)
+            or allocation.amount < 0
             or allocation.withholding_tax_amount < 0
             or allocation.amount + allocation.withholding_tax_amount + allocation.rounding_amount <= 0
             or allocation.target_type not in ('invoice', 'credit_note')
@@ -281,8 +298,8 @@ begin
     if found then
         raise check_violation using
             message = format(
-                'Allocation %s of payment %s is not possible: it takes an invoice with an amount above zero and no '
-                'negative tax, or a credit note with an amount only.',
+                'Allocation %s of payment %s is not possible: its amounts must be finite, and it takes an invoice with '
+                'an amount above zero and no negative tax, or a credit note with an amount only.',
                 wrong.position, payment.id
             );
     end if;

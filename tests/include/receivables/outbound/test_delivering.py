@@ -199,6 +199,7 @@ def test_a_payment_undone_in_quickbooks_becomes_a_problem_and_stays_in_peakflo(c
 
 def test_a_payment_that_nobody_foresaw_does_not_stop_the_others(cashier: Cashier):
     first, second = cashier.invoices(2)
+    cashier.bench.db.execute("alter table peakflo.payment disable trigger take_payment")
     odd, plain = cashier.take(first, exchange_rate="NaN"), cashier.take(second)
     cashier.bench.db.execute("update peakflo.company set home_currency = 'EUR'")
     cashier.push()
