@@ -13,13 +13,20 @@ where
         )
     )
     and kept.position > (
+        -- Its own lines only: those of another payment, which may be odd, are not even looked at.
+        with own as materialized (
+            select staged.payload -> 'Line' as lines
+            from mapping.payment as mapped
+            inner join staging.payment as staged
+                on mapped.realm_id = staged.realm_id and mapped.qbo_id = staged.qbo_id
+            where
+                mapped.realm_id = %(realm_id)s
+                and mapped.peakflo_id = kept.payment_id
+                and staged.deleted_at is null
+        )
+
         select count(linked.item)
-        from mapping.payment as mapped
-        inner join staging.payment as staged on mapped.realm_id = staged.realm_id and mapped.qbo_id = staged.qbo_id
-        cross join lateral jsonb_array_elements(staged.payload -> 'Line') as line (item)
+        from own
+        cross join lateral jsonb_array_elements(own.lines) as line (item)
         cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') as linked (item)
-        where
-            mapped.realm_id = %(realm_id)s
-            and mapped.peakflo_id = kept.payment_id
-            and staged.deleted_at is null
     );
