@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 import zlib
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
 
 _CACHED_RESULTS = 32
 _TIMES = {"metadata.createtime": "created", "metadata.lastupdatedtime": "updated"}
+_BY_CREATION = (Order("MetaData.CreateTime"),)
+_BISECT: dict[str, Callable[..., int]] = {
+    "<": bisect_left,
+    ">=": bisect_left,
+    "<=": bisect_right,
+    ">": bisect_right,
+}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda found, asked: bool(found == asked),
     "!=": lambda found, asked: bool(found != asked),
@@ -106,6 +115,33 @@ def _pseudo(books: Books, query: Query) -> list[bytes]:
 
 
 def _matching(books: Books, cache: ResultCache, query: Query, entity: Entity) -> list[Record]:
+    orders, shuffling = _orders(books, query)
+    if orders == _BY_CREATION and not shuffling:
+        # Whoever pages asks for what was created since ever later times: each answer is a part of the same rows.
+        bounds = [condition for condition in query.conditions if _is_bound(condition)]
+        rest = tuple(condition for condition in query.conditions if condition not in bounds)
+        return _within(_kept(books, cache, replace(query, conditions=rest), entity), bounds)
+    return _kept(books, cache, query, entity)
+
+
+def _is_bound(condition: Condition) -> bool:
+    return condition.property == _BY_CREATION[0].property and condition.operator in _BISECT
+
+
+def _within(records: list[Record], bounds: list[Condition]) -> list[Record]:
+    """Cut out of records in the order of their creation those within bounds."""
+    first, end = 0, len(records)
+    for bound in bounds:
+        time = _time(bound.values[0], bound.property)
+        at = _BISECT[bound.operator](records, time, key=lambda record: record.created)
+        if bound.operator.startswith(">"):
+            first = max(first, at)
+        else:
+            end = min(end, at)
+    return records[first:end]
+
+
+def _kept(books: Books, cache: ResultCache, query: Query, entity: Entity) -> list[Record]:
     table = books.tables[entity.name]
     orders, shuffling = _orders(books, query)
     key = (entity.name, query.conditions, query.orders, orders, shuffling)

@@ -73,6 +73,17 @@ def test_id_is_not_sortable_or_without_effect(ask: Asking, state: Sandbox, invoi
     assert ask.ids(f"{BY_TIME}, Id") == invoices
 
 
+@pytest.mark.parametrize("operator", ["<", "<=", ">", ">=", "="])
+def test_rows_in_their_order_are_bounded_as_rows_in_any_order(
+    ask: Asking, invoices: list[str], operator: str
+) -> None:
+    for row in ask("SELECT * FROM Invoice")["Invoice"]:
+        within = f"MetaData.CreateTime {operator} '{row['MetaData']['CreateTime']}'"
+        bounded = f"{within} AND MetaData.CreateTime > '2000-01-01'"
+        expected = sorted(ask.ids(f"SELECT * FROM Invoice WHERE {bounded}"), key=int)
+        assert ask.ids(BY_TIME.replace("ORDERBY", f"WHERE {bounded} ORDERBY")) == expected
+
+
 @pytest.mark.parametrize(
     ("order_by", "is_stable"), [("ignore", True), ("shuffle", True), ("shuffle_anew", False)]
 )
