@@ -175,7 +175,14 @@ class TestStopping:
     @pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_it_can_be_stopped_while_it_starts(self, tmp_path, wish):
         variables = {**os.environ, "RECEIVABLES_LOCAL_DIR": str(tmp_path)}
-        start = subprocess.Popen([ROOT / "bin/start"], env=variables, stdout=subprocess.PIPE, text=True)
+        start = subprocess.Popen(
+            [ROOT / "bin/start"],
+            env=variables,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Whoever runs the tests may be deaf to it, as under nohup, and what is started with it.
+            preexec_fn=lambda: signal.signal(wish, signal.SIG_DFL),
+        )
         state = State(tmp_path / "state.json")
         wait_until(lambda: "airflow-migrate" in state.components())
         started = state.components()
