@@ -13,6 +13,7 @@ from urllib.request import urlopen
 from psycopg.rows import dict_row
 
 from include.receivables.outbound import account_mapping, delivery_jobs
+from tests.support.rows import insert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,8 +102,9 @@ class Cashier:
             **columns,
         }
         with self.bench.db.transaction():
-            self._insert("payment", payment)
-            self._insert(
+            insert(self.bench.db, "payment", payment)
+            insert(
+                self.bench.db,
                 "payment_allocation",
                 {
                     "company_id": self.company.company_id,
@@ -166,8 +168,3 @@ class Cashier:
             if "Peakflo payment " in note:
                 found.setdefault(note[-36:], []).append(record)
         return found
-
-    def _insert(self, table: str, row: Json) -> None:
-        names = ", ".join(row)
-        values = ", ".join(f"%({name})s" for name in row)
-        self.bench.db.execute(f"insert into peakflo.{table} ({names}) values ({values})", row)  # type: ignore[arg-type]

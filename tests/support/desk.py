@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from tests.support.rows import insert
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -37,7 +39,7 @@ class Desk:
             "currency": "EUR",
         }
         with self.db.transaction():
-            self.insert("payment", **(row | columns))
+            insert(self.db, "payment", row | columns)
             for position, allocation in enumerate(allocations, 1):
                 self.apply(payment_id, position, **allocation)
         return payment_id
@@ -48,27 +50,22 @@ class Desk:
         """Apply a payment, to the first company's invoice or credit note unless said otherwise."""
         row = {"company_id": "acme", "payment_id": payment_id, "position": position, "target_type": "invoice"}
         target = self.ids["acme"].get(columns.get("target_type", "invoice"))
-        self.insert("payment_allocation", db, **(row | {"target_id": target} | columns))
+        insert(db or self.db, "payment_allocation", row | {"target_id": target} | columns)
 
     def add_customer(self, company_id: str, realm_id: str) -> UUID:
         """Enter a customer of a company and of one of its QuickBooks companies."""
         customer_id = uuid4()
-        self.insert(
-            "customer",
-            company_id=company_id,
-            realm_id=realm_id,
-            id=customer_id,
-            company_name="Riverbend",
-            bill_with_parent=False,
-            status="active",
-            currency="EUR",
-        )
+        row = {
+            "company_id": company_id,
+            "realm_id": realm_id,
+            "id": customer_id,
+            "company_name": "Riverbend",
+            "bill_with_parent": False,
+            "status": "active",
+            "currency": "EUR",
+        }
+        insert(self.db, "customer", row)
         return customer_id
-
-    def insert(self, table: str, db: psycopg.Connection | None = None, **row: Any) -> None:
-        """Insert a row into one of Peakflo's tables."""
-        columns, values = ", ".join(row), ", ".join(f"%({name})s" for name in row)
-        (db or self.db).execute(f"insert into peakflo.{table} ({columns}) values ({values})", row)  # type: ignore[arg-type]
 
     def count(self, table: str = "peakflo.payment") -> int:
         """Return how many rows a table has."""
@@ -77,17 +74,12 @@ class Desk:
         return int(row[0])
 
     def _open(self, company: dict[str, str]) -> dict[str, UUID]:
-        self.insert("company", **company, name="Acme", home_currency="USD")
+        insert(self.db, "company", company | {"name": "Acme", "home_currency": "USD"})
         ids = {"customer": self.add_customer(**company), "invoice": uuid4(), "credit_note": uuid4()}
         common = {**company, "customer_id": ids["customer"], "currency": "EUR"}
         amounts = {"sub_total": 100, "total_discount": 0, "total_tax_amount": 0, "amount_due": 100}
-        self.insert("invoice", **common, **amounts, id=ids["invoice"], total_amount=100, status="sent")
-        self.insert(
-            "credit_note",
-            **common,
-            id=ids["credit_note"],
-            total_amount=30,
-            remaining_credit=30,
-            status="open",
-        )
+        invoice = {"id": ids["invoice"], "total_amount": 100, "status": "sent"}
+        insert(self.db, "invoice", common | amounts | invoice)
+        credit_note = {"id": ids["credit_note"], "total_amount": 30, "remaining_credit": 30, "status": "open"}
+        insert(self.db, "credit_note", common | credit_note)
         return ids

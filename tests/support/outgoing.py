@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from psycopg import sql
 
 from include.receivables.outbound import account_mapping, payloads, preflight
+from tests.support.rows import insert
 
 if TYPE_CHECKING:
     from include.receivables.company.companies import Company
@@ -93,9 +94,9 @@ class Payer:
             "settled_at": datetime.now(UTC),
         }
         with self.bench.db.transaction():
-            self._insert("payment", row | columns)
+            insert(self.bench.db, "payment", row | columns)
             for position, each in enumerate(applied, 1):
-                self._insert("payment_allocation", self._allocation(payment_id, position, each))
+                insert(self.bench.db, "payment_allocation", self._allocation(payment_id, position, each))
         return payment_id
 
     def check(self, payment_id: UUID) -> Any:
@@ -117,14 +118,6 @@ class Payer:
             body = payloads.encode(payloads.payment(outgoing, entry))
             written = opened.quickbooks.create("Payment", body, request_id=key)
         return self.books.read("Payment", written.qbo_id)
-
-    def _insert(self, table: str, row: Json) -> None:
-        statement = sql.SQL("insert into {} ({}) values ({})").format(
-            sql.Identifier("peakflo", table),
-            sql.SQL(", ").join(map(sql.Identifier, row)),
-            sql.SQL(", ").join(map(sql.Placeholder, row)),
-        )
-        self.bench.db.execute(statement, row)
 
     def _allocation(self, payment_id: UUID, position: int, applied: Applied) -> Json:
         return {
