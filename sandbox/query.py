@@ -7,7 +7,6 @@ import re
 import zlib
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,13 +114,22 @@ def _pseudo(books: Books, query: Query) -> list[bytes]:
 
 
 def _matching(books: Books, cache: ResultCache, query: Query, entity: Entity) -> list[Record]:
+    table = books.tables[entity.name]
     orders, shuffling = _orders(books, query)
+    bounds: list[Condition] = []
     if orders == _BY_CREATION and not shuffling:
         # Whoever pages asks for what was created since ever later times: each answer is a part of the same rows.
         bounds = [condition for condition in query.conditions if _is_bound(condition)]
-        rest = tuple(condition for condition in query.conditions if condition not in bounds)
-        return _within(_kept(books, cache, replace(query, conditions=rest), entity), bounds)
-    return _kept(books, cache, query, entity)
+    conditions = tuple(condition for condition in query.conditions if condition not in bounds)
+    key = (entity.name, conditions, query.orders, orders, shuffling)
+    kept = cache.get(key, table.version)
+    if kept is None or shuffling == "shuffle_anew":
+        kept = _sorted(_filtered(books, conditions, entity), orders, entity)
+        if shuffling:
+            salt = next(cache.answers) if shuffling == "shuffle_anew" else conditions
+            kept.sort(key=lambda record: zlib.crc32(f"{salt} {record.id}".encode()))
+        cache.put(key, table.version, kept)
+    return _within(kept, bounds)
 
 
 def _is_bound(condition: Condition) -> bool:
@@ -130,29 +138,11 @@ def _is_bound(condition: Condition) -> bool:
 
 def _within(records: list[Record], bounds: list[Condition]) -> list[Record]:
     """Cut out of records in the order of their creation those within bounds."""
-    first, end = 0, len(records)
     for bound in bounds:
         time = _time(bound.values[0], bound.property)
-        at = _BISECT[bound.operator](records, time, key=lambda record: record.created)
-        if bound.operator.startswith(">"):
-            first = max(first, at)
-        else:
-            end = min(end, at)
-    return records[first:end]
-
-
-def _kept(books: Books, cache: ResultCache, query: Query, entity: Entity) -> list[Record]:
-    table = books.tables[entity.name]
-    orders, shuffling = _orders(books, query)
-    key = (entity.name, query.conditions, query.orders, orders, shuffling)
-    kept = cache.get(key, table.version)
-    if kept is None or shuffling == "shuffle_anew":
-        kept = _sorted(_filtered(books, query, entity), orders, entity)
-        if shuffling:
-            salt = next(cache.answers) if shuffling == "shuffle_anew" else query.conditions
-            kept.sort(key=lambda record: zlib.crc32(f"{salt} {record.id}".encode()))
-        cache.put(key, table.version, kept)
-    return kept
+        row = _BISECT[bound.operator](records, time, key=lambda record: record.created)
+        records = records[row:] if bound.operator.startswith(">") else records[:row]
+    return records
 
 
 def _orders(books: Books, query: Query) -> tuple[tuple[Order, ...], str]:
@@ -168,11 +158,11 @@ def _orders(books: Books, query: Query) -> tuple[tuple[Order, ...], str]:
     return (), "" if settings.order_by == "ignore" else settings.order_by
 
 
-def _filtered(books: Books, query: Query, entity: Entity) -> list[Record]:
+def _filtered(books: Books, conditions: tuple[Condition, ...], entity: Entity) -> list[Record]:
     records = list(books.all(entity.name))
-    if entity.has_active and not any(condition.property == "Active" for condition in query.conditions):
+    if entity.has_active and not any(condition.property == "Active" for condition in conditions):
         records = [record for record in records if record.active]
-    tests = [_record_test(condition, entity) for condition in query.conditions]
+    tests = [_record_test(condition, entity) for condition in conditions]
     for test in tests:
         records = [record for record in records if test(record)]
     return records
