@@ -28,6 +28,13 @@ SHAPES: dict[str, dict[str, Any]] = {
     "a link to no deposit": {"Line.0.LinkedTxn.0": {"TxnType": "Deposit"}},
     "a link to nothing": {"Line.0.LinkedTxn.0": {"TxnId": "1"}},
     "a line that is none": {"Line.0": None},
+    "a list of lines for a line": {
+        "Line.0": [{"Amount": 40, "LinkedTxn": [{"TxnId": "1", "TxnType": "Invoice"}]}]
+    },
+    "a list of none for a line": {"Line.0": [None]},
+    "a text for a line": {"Line.0": "none"},
+    "a list of links for a link": {"Line.0.LinkedTxn.0": [{"TxnId": "1", "TxnType": "Invoice"}]},
+    "a link that is none": {"Line.0.LinkedTxn.0": None},
     "an amount that is none": {"Line.0.Amount": "much"},
 }
 

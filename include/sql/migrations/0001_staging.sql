@@ -220,16 +220,14 @@ constraint is_a_reference check (
     and coalesce(value ->> 'value', '-') <> ''
 );
 
--- One that is null is none. What they link to is told by an Id, which is never left out.
+-- One that is null is none. What they link to is told by an Id, which is never left out. Only a strict path takes a
+-- list in the place of a line for what it is: else it would be looked into.
 create domain staging.lines as jsonb
 constraint are_lines check (
     jsonb_typeof(value) = 'array'
+    and not jsonb_path_exists(value, 'strict $[*] ? (!(@.type() == "object" || @.type() == "null"))')
     and not jsonb_path_exists(
-        value,
-        '$[*] ? (
-            !(@.type() == "object" || @.type() == "null")
-            || exists(@.LinkedTxn[*] ? (!(@.TxnId.type() == "string" || @.TxnId.type() == "number")))
-        )'
+        value, '$[*].LinkedTxn[*] ? (!(@.TxnId.type() == "string" || @.TxnId.type() == "number"))'
     )
 );
 
