@@ -11,6 +11,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -406,6 +407,8 @@ def _parse_server_time(text: str) -> datetime:
     return time
 
 
+# The two times of a record are the same until it is changed, and those of records that came in one batch are alike.
+@lru_cache(maxsize=1024)
 def _parse_time(text: str | None) -> datetime | None:
     """
     Read a time in UTC, None if it is none.

@@ -125,9 +125,11 @@ def resolve_failures(db: Connection, company: Company) -> None:
 
 def resolve_unreadable(db: Connection, company: Company, entity: str, qbo_ids: Collection[str]) -> None:
     """Close the problems of records that could not be read, once they were read or are gone."""
-    if qbo_ids:
-        keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
-        db.execute(load("sync/resolve_unreadable"), keys | {"qbo_ids": list(qbo_ids)})
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
+    unresolved = {row[0] for row in db.execute(load("sync/list_unreadable"), keys)}
+    # There is seldom any, and to send the Ids of a page takes longer than to ask.
+    if well := unresolved.intersection(qbo_ids):
+        db.execute(load("sync/resolve_unreadable"), keys | {"qbo_ids": list(well)})
 
 
 def resolve_nameless(db: Connection, company: Company, entity: str, met: Sequence[str]) -> None:

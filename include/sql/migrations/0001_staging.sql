@@ -186,13 +186,14 @@ create table staging.import_progress (
     primary key (realm_id, entity)
 ) with (fillfactor = 50);
 
--- The Ids that a running import has met, to find those that vanished.
+-- The Ids that a running import has met, a row per page that it read, to find those that vanished.
 create table staging.import_seen (
     realm_id text not null,
     entity text not null,
-    qbo_id text not null,
-    primary key (realm_id, entity, qbo_id)
+    qbo_ids text[] not null
 );
+
+create index on staging.import_seen (realm_id, entity);
 
 -- The elements of a list in a record; none where QuickBooks has something else in its place, so that a statement about
 -- many records does not fail for one of them. What is merged is read strictly instead: there, such a record is refused.

@@ -31,7 +31,7 @@ with known as (
 select qbo_id
 from known
 except
-select qbo_id
+select unnest(qbo_ids) as qbo_id
 from staging.import_seen
 where realm_id = %(realm_id)s and entity = %(entity)s
 order by qbo_id;
