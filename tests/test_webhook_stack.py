@@ -131,7 +131,8 @@ def test_a_burst_of_a_thousand_events_leads_to_a_few_reads(
     taken = reads(bench)[before:]
     print(f"{len(taken)} reads, {bench.sandbox.calls(company.realm_id)['metered']} metered calls")
     assert invoices(bench) == known + 250
-    assert "read_webhook_events" in taken
+    # Unless the 5-minute sync came just then, and took all of it in.
+    assert "read_webhook_events" in taken or taken == ["quickbooks_to_peakflo"]
     assert len(taken) <= 8
     assert bench.sandbox.calls(company.realm_id)["metered"] <= 12
 
