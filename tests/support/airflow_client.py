@@ -16,7 +16,7 @@ TIMEOUT = 30
 DEADLINE_SECONDS = 240
 POLL_SECONDS = 0.3
 # How far off the next scheduled run has to be for a test that counts what its own run does.
-QUIET_SECONDS = 30
+QUIET_SECONDS = 60
 
 
 class AirflowClient:

@@ -14,6 +14,7 @@ from include.errors import (
     RetryableError,
     ThrottledError,
 )
+from include.quickbooks.records import NO_ID
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -123,26 +124,28 @@ def resolve_failures(db: Connection, company: Company) -> None:
     )
 
 
+def list_unreadable(db: Connection, company: Company, entity: str) -> set[str]:
+    """List the records of an entity that could not be read when they were read last."""
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
+    return {row[0] for row in db.execute(load("sync/list_unreadable"), keys)}
+
+
 def resolve_unreadable(db: Connection, company: Company, entity: str, qbo_ids: Collection[str]) -> None:
     """Close the problems of records that could not be read, once they were read or are gone."""
-    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
-    unresolved = {row[0] for row in db.execute(load("sync/list_unreadable"), keys)}
     # There is seldom any, and to send the Ids of a page takes longer than to ask.
-    if well := unresolved.intersection(qbo_ids):
+    if well := list_unreadable(db, company, entity).intersection(qbo_ids):
+        keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
         db.execute(load("sync/resolve_unreadable"), keys | {"qbo_ids": list(well)})
 
 
 def resolve_nameless(db: Connection, company: Company, entity: str, met: Sequence[str]) -> None:
     """Close the problems of records without an Id that a reading of all of their entity did not meet again."""
-    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
-    db.execute(load("sync/resolve_nameless"), keys | {"met": list(met)})
+    resolve_unreadable(db, company, entity, _list_nameless(db, company, entity).difference(met))
 
 
 def has_nameless(db: Connection, company: Company, entity: str) -> bool:
     """Tell whether there are records of an entity without an Id, of which nobody can say how many they are."""
-    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entity": entity}
-    row = db.execute(load("sync/has_nameless"), keys).fetchone()
-    return bool(row and row[0])
+    return bool(_list_nameless(db, company, entity))
 
 
 def resolve_merged(db: Connection, company: Company) -> None:
@@ -181,6 +184,10 @@ def check_none_open(db: Connection, company_id: str) -> None:
     if open_problems:
         messages = " ".join(row[0] for row in open_problems[:5])
         raise RecordError(f"Records that did not go in ({len(open_problems)}): {messages}")
+
+
+def _list_nameless(db: Connection, company: Company, entity: str) -> set[str]:
+    return {qbo_id for qbo_id in list_unreadable(db, company, entity) if qbo_id.startswith(NO_ID)}
 
 
 def _report(db: Connection, company: Company, **problem: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from include.quickbooks.entities import ENTITIES, JOURNAL_ENTRY
 from include.quickbooks.halving import read_ids
 from include.quickbooks.records import is_id
+from include.receivables.company import problems
 from include.receivables.company.locks import realm_transaction
 from include.receivables.inbound.staging import mark_deleted, stage_records
 from include.sql import load
@@ -96,7 +97,9 @@ def read_by_ids(
     Being asked for by Id and not answered is the proof of a deletion: lists are asked for their inactive
     records too.
     """
-    for asked in split_ids(qbo_ids, list_unreadable(db, run, entity) if qbo_ids else set()):
+    if not qbo_ids:
+        return
+    for asked in split_ids(qbo_ids, problems.list_unreadable(db, run.company, entity.table)):
         page = read_ids(quickbooks, entity, asked)
         gone = set(asked) - set(page.ids)
         with realm_transaction(db, run.company.realm_id):
@@ -120,11 +123,6 @@ def split_ids(qbo_ids: Iterable[str], unreadable: set[str]) -> Iterator[list[str
     ):
         for first in range(0, len(part), IDS_PER_CALL):
             yield part[first : first + IDS_PER_CALL]
-
-
-def list_unreadable(db: Connection, run: Run, entity: Entity) -> set[str]:
-    """List the records of an entity that could not be read when they were read last."""
-    return {qbo_id for table, qbo_id in _unreadable(db, run) if table == entity.table}
 
 
 def read_unreadable(db: Connection, quickbooks: QuickBooksClient, run: Run) -> None:

@@ -17,12 +17,7 @@ from include.receivables.company.deadline import Deadline
 from include.receivables.company.locks import realm_transaction
 from include.receivables.company.side_connection import SideConnection
 from include.receivables.inbound.merging import merge_pending
-from include.receivables.inbound.references import (
-    BY_TABLE,
-    list_unreadable,
-    select_left_behind,
-    settle_left_behind,
-)
+from include.receivables.inbound.references import BY_TABLE, select_left_behind, settle_left_behind
 from include.receivables.inbound.staging import read_cursor
 from include.receivables.inbound.syncing import OVERLAP
 from include.receivables.reminders.fact_reads import read_facts
@@ -218,7 +213,8 @@ class ReminderCheck:
         self._ask_for(reader, CUSTOMER, self._customers())
 
     def _ask_for(self, reader: ReminderReader, entity: Entity, qbo_ids: list[str]) -> None:
-        reader.ask_for(entity, qbo_ids, list_unreadable(self._db, self._run, entity))
+        unreadable = problems.list_unreadable(self._db, self._run.company, entity.table)
+        reader.ask_for(entity, qbo_ids, unreadable)
 
     def _qbo_ids(self) -> list[str]:
         return [target.qbo_id for target in self._targets.values() if target.qbo_id is not None]

@@ -7,5 +7,4 @@ where
     and direction = 'inbound'
     and entity = %(entity)s
     and code = 'unreadable'
-    -- Both, not "other than resolved": so they are found by the index.
-    and state in ('open', 'ignored');
+    and state <> 'resolved';
