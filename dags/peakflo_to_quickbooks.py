@@ -1,9 +1,9 @@
 """
 ### Peakflo → QuickBooks, within seconds of a payment
 
-Brings the payments that Peakflo took to QuickBooks, each exactly once: `outbox.delivery` → Payment and, where there is
-a fee, withholding tax or rounding, the JournalEntry that it links. A payment is queued in the transaction that settles
-it; the database then wakes this DAG, which also runs every 5 minutes for what waits.
+Brings the payments that Peakflo took to QuickBooks, each exactly once: `outbox.queue` → Payment and, where there is a
+fee, withholding tax or rounding, the JournalEntry that it links. A payment is queued in the transaction that changes
+anything about it; the database then wakes this DAG, which also runs every 5 minutes for what waits.
 
 **Tasks.** `plan` lists the connected companies that have something due; `deliver` works for one company each (beyond 50
 companies they share tasks).
@@ -11,16 +11,16 @@ companies they share tasks).
 **Cost.** Nothing: Intuit does not meter writes. A lost answer costs a metered read or two, to find out what became of
 it.
 
-**What is not delivered** says why in `outbox.delivery` (`bin/receivables delivery list COMPANY`).
+**Where each payment stands** is in `outbox.delivery` (`bin/receivables delivery list COMPANY`).
 
-* *held*: goes by itself once the cause is gone: two-way sync off, an account not mapped, books closed, an invoice that
-  QuickBooks does not have yet.
-* *rejected*: QuickBooks refused it, or it cannot be right. Do what the problem says, then
-  `bin/receivables delivery retry COMPANY DELIVERY`, or `ignore` it.
-* *unknown*: the answer was lost. It is searched for, adopted if found, and else sent again under the same request id;
-  while the month's quota of reads is used up it waits, and the others go on.
-* *possible_orphan*: as before, but for more than 12 hours. Look into QuickBooks: `retry` if it is not there, else
-  `ignore`.
+* *agrees*: it is in QuickBooks as Peakflo says, or cancelled on both sides.
+* *waits*: goes by itself once the cause is gone: two-way sync off, an account not mapped, books closed, an invoice that
+  QuickBooks does not have yet. Also *undecided*, when an answer was lost: it is searched for, adopted if found, and
+  else sent again under the same request id; while the month's quota of reads is used up it waits, and the others go on.
+* *differs*: QuickBooks refused it, it cannot be right, or somebody changed it on one side only. Do what the problem
+  says; where it does not go by itself then, `bin/receivables delivery retry COMPANY DELIVERY`, or `ignore` it. After
+  *possible_orphan*, a lost answer that is older than 12 hours, look into QuickBooks first.
+* *ignored*: somebody decided so; `retry` takes that back.
 
 **When a task fails** its log says which company and why, as do `sync.run` and `sync.problem`. The other companies are
 not affected, nor are the company's other payments, unless QuickBooks gives no answer about several.
@@ -84,13 +84,13 @@ def peakflo_to_quickbooks() -> None:
         """Deal the companies that have something due to tasks."""
         from include.hooks.receivables_db import ReceivablesDbHook
         from include.receivables.company import batches
-        from include.receivables.outbound import outbox
+        from include.receivables.outbound import work
 
         context = get_current_context()
         refuse_unknown(context["dag_run"].conf, context["dag"].params)
         chosen = context["params"]["companies"]
         with ReceivablesDbHook().get_conn() as db:
-            due = outbox.list_due_companies(db)
+            due = work.list_due_companies(db)
         return batches.split([company_id for company_id in due if company_id in (chosen or due)])
 
     @task(pool=DELIVERY_POOL, map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}")

@@ -172,11 +172,11 @@ def report(db: psycopg.Connection, error: Exception) -> None:
 def test_a_payment_is_followed_from_peakflo_to_quickbooks(status_page: Person, db: psycopg.Connection):
     wait_for_listener(db, OUTBOX_DELIVERY)
     payment_id = take_payment(db)
-    wait_until(lambda: delivery_states(db, payment_id) == {"delivered"})
+    wait_until(lambda: standing(db, payment_id) == ("agrees", "delivered"))
     status_page.open(f"{STATUS}/deliveries")
     status_page.picture("deliveries")
     status_page.shown.locator("tbody a").first.click()
-    expect(status_page.shown.locator(".page-head .badge")).to_have_text("Delivered")
+    expect(status_page.shown.locator(".page-head .badge")).to_have_text("In QuickBooks")
     expect(status_page.shown.get_by_text(str(payment_id)).first).to_be_visible()
     status_page.picture("delivery")
 
@@ -202,9 +202,11 @@ def take_payment(db: psycopg.Connection) -> UUID:
     return payment_id
 
 
-def delivery_states(db: psycopg.Connection, payment_id: UUID) -> set[str]:
-    rows = db.execute("select state from outbox.delivery where payment_id = %s", [payment_id]).fetchall()
-    return {state for (state,) in rows}
+def standing(db: psycopg.Connection, payment_id: UUID) -> tuple[str, str]:
+    [row] = db.execute(
+        "select kind, code from outbox.delivery where payment_id = %s", [payment_id]
+    ).fetchall()
+    return row
 
 
 def test_disconnected_and_connected_again(status_page: Person):

@@ -18,6 +18,7 @@ import psycopg
 from include.cli.delivery import add_delivery_commands
 from include.cli.output import print_companies, print_company, print_outcome
 from include.cli.payments import add_account_mapping_commands
+from include.cli.rules import add_rule_commands
 from include.cli.verdicts import add_verdict_commands
 from include.errors import ChangesExpiredError, ReceivablesError
 
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--json", action="store_true", help="for programs")
     merge.set_defaults(command=_merge)
     add_account_mapping_commands(commands)
+    add_rule_commands(commands)
     add_delivery_commands(commands)
     add_verdict_commands(commands)
     db_url = commands.add_parser("db-url", help="print the URL of the receivables database")

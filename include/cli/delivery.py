@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from getpass import getuser
 from typing import TYPE_CHECKING, Any
 
 from include.cli.output import print_outcome, print_table, to_json
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     Command = Callable[[argparse.Namespace], None]
 
 COLUMNS = (
-    "delivery_id", "state", "leg", "operation", "customer", "payment_date", "amount", "currency", "qbo_id",
-    "attempts", "reason",
+    "delivery_id", "kind", "code", "customer", "payment_date", "amount", "currency", "qbo_id", "sentence",
 )  # fmt: skip
 
 
@@ -30,15 +30,40 @@ def add_delivery_commands(commands: Any) -> None:
     push.description = "Deliver what is due now; what waits for somebody says why in `delivery list`."
     switch = _add(commands, "auto-sync", _auto_sync, "switch a company's two-way payment sync on or off")
     switch.add_argument("switch", choices=("on", "off"))
-    delivery = commands.add_parser("delivery", help="list, show, retry, ignore or try deliveries of payments")
+    delivery = commands.add_parser(
+        "delivery", help="list payments to QuickBooks, show one, or decide about it"
+    )
     actions = delivery.add_subparsers(required=True, metavar="ACTION")
-    listing = _add(actions, "list", _list, "list a company's deliveries, the newest first")
-    listing.add_argument("--state", action="append", metavar="STATE", help="one state; may be repeated")
+    listing = _add(actions, "list", _list, "list a company's payments, the newest first")
+    listing.add_argument(
+        "--kind",
+        action="append",
+        choices=("agrees", "waits", "differs", "ignored"),
+        help="those that stand so; may be repeated",
+    )
     for name, command, explanation in (
-        ("show", _show, "show a delivery with every attempt"),
-        ("retry", _retry, "let a delivery go on that was rejected or could not be found"),
-        ("ignore", _ignore, "let go of a delivery that was settled otherwise"),
-        ("dry-run", _dry_run, "print exactly what would be sent, or why nothing; nothing is sent"),
+        ("show", _show, "show a payment with all that came of it"),
+        (
+            "retry",
+            _retry,
+            "have a payment go on that was refused, could not be found, is gone or was let go of",
+        ),
+        (
+            "ignore",
+            _ignore,
+            "keep quiet about how a payment differs; one that was not sent is not sent any more",
+        ),
+        ("approve", _approve, "let a payment go that is larger than the company lets go by itself"),
+        (
+            "relink",
+            _relink,
+            "apply a payment to the invoice that took the place of the one it was taken for",
+        ),
+        (
+            "dry-run",
+            _dry_run,
+            "print exactly what would be done, or where the payment stands; nothing is sent",
+        ),
     ):
         _add(actions, name, command, explanation).add_argument("delivery_id", metavar="DELIVERY", type=int)
 
@@ -72,7 +97,7 @@ def _push(options: argparse.Namespace) -> None:
 
 
 def _auto_sync(options: argparse.Namespace) -> None:
-    from include.receivables.outbound.deliveries import set_auto_sync
+    from include.receivables.views.deliveries import set_auto_sync
 
     is_on = options.switch == "on"
     with _company(options) as (db, company):
@@ -84,10 +109,10 @@ def _auto_sync(options: argparse.Namespace) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
-    from include.receivables.outbound.deliveries import list_deliveries
+    from include.receivables.views.deliveries import list_deliveries
 
     with _company(options) as (db, company):
-        rows = list_deliveries(db, company, states=options.state)
+        rows = list_deliveries(db, company, kinds=options.kind)
     if options.json:
         print(to_json(rows))
     else:
@@ -100,23 +125,39 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _retry(options: argparse.Namespace) -> None:
-    from include.receivables.outbound.deliveries import retry
+    from include.receivables.outbound.decisions import retry
 
-    with _company(options) as (db, company):
-        retry(db, company, options.delivery_id)
-        _print_delivery(db, company, options)
+    _decide(options, retry)
 
 
 def _ignore(options: argparse.Namespace) -> None:
-    from include.receivables.outbound.deliveries import ignore
+    from include.receivables.outbound.decisions import ignore
+
+    _decide(options, ignore)
+
+
+def _approve(options: argparse.Namespace) -> None:
+    from include.receivables.outbound.decisions import approve
+
+    _decide(options, approve)
+
+
+def _relink(options: argparse.Namespace) -> None:
+    from include.receivables.outbound.decisions import relink
+
+    _decide(options, relink)
+
+
+def _decide(options: argparse.Namespace, decide: Callable[..., None]) -> None:
+    from include.receivables.views.deliveries import payment_of
 
     with _company(options) as (db, company):
-        ignore(db, company, options.delivery_id)
+        decide(db, company, payment_of(db, company, options.delivery_id), by=f"command line ({getuser()})")
         _print_delivery(db, company, options)
 
 
 def _dry_run(options: argparse.Namespace) -> None:
-    from include.receivables.outbound.deliveries import dry_run
+    from include.receivables.views.deliveries import dry_run
 
     with _company(options) as (db, company):
         answer = dry_run(db, company, options.delivery_id)
@@ -125,27 +166,30 @@ def _dry_run(options: argparse.Namespace) -> None:
         return
     print(f"{answer['answer']}{': ' + answer['reason'] if answer['reason'] else ''}")
     for request in answer["requests"]:
-        print(f"\n{request['entity']}, requestid {request['request_id']}\n{request['payload']}")
+        heading = f"{request['operation']} {request['entity']}, requestid {request['request_id']}"
+        print(f"\n{heading}\n{request['payload']}")
 
 
 def _print_delivery(db: Connection, company: Company, options: argparse.Namespace) -> None:
-    from include.receivables.outbound.deliveries import show
+    from include.receivables.views.deliveries import list_deliveries, payment_of
     from include.receivables.views.lineage import follow
 
-    delivery = show(db, company, options.delivery_id)
-    delivery["payment_id"] = str(delivery["payment_id"])
+    payment_of(db, company, options.delivery_id)
+    [delivery] = list_deliveries(db, company, before=options.delivery_id + 1, most=1)
     lineage = follow(db, company, options.delivery_id)
     if options.json:
         print(to_json(delivery | {"lineage": lineage}))
         return
-    attempts = delivery.pop("attempts")
     for key, value in delivery.items():
         print(f"{key + ':':16}{'' if value is None else value}")
-    print()
-    print_table(("started_at", "action", "outcome", "dag_run_id", "intuit_tid", "error"), attempts)
-    print(f"\nAll of payment {delivery['payment_id']}:")
-    print_table(("delivery_id", "leg", "operation", "state", "qbo_id", "delivered_at"), lineage)
-    print("\nWhat QuickBooks had of it:")
+    print("\nIts records:")
+    print_table(("record_id", "document", "generation", "state", "qbo_id", "made_at", "reason"), lineage)
+    print("\nWhat happened to them:")
+    print_table(
+        ("moved_at", "record_id", "to_state", "why", "dag_run_id", "request_id", "intuit_tid"),
+        [move | {"record_id": each["record_id"]} for each in lineage for move in each["moves"]],
+    )
+    print("\nWhat QuickBooks had of them:")
     print_table(
         ("qbo_id", "sync_token", "read_at", "deleted_at", "dag_id", "dag_run_id"),
         [version | {"qbo_id": each["qbo_id"]} for each in lineage for version in each["versions"]],

@@ -27,7 +27,8 @@ from cryptography.fernet import Fernet
 from include.migrate import migrate
 from include.receivables.company import batches, rate_limit
 from include.receivables.company.run_context import RunContext
-from include.receivables.outbound import delivery_jobs, outbox
+from include.receivables.outbound import delivery_jobs
+from include.receivables.outbound.work import list_due_companies
 from tests.benchmarks.own_postgres import running_postgres
 from tests.support.bookkeeper import Bookkeeper
 from tests.support.cashier import Cashier
@@ -79,7 +80,7 @@ class Desk:
                 cashier.take(invoice, **columns)
             self.bench.sandbox.reset_calls(cashier.company.realm_id)
         self._unlimited(is_on=False)
-        dealt = batches.split(outbox.list_due_companies(self.bench.db))
+        dealt = batches.split(list_due_companies(self.bench.db))
         started = time.perf_counter()
         tasks = [
             self._pool.apply_async(_deliver, (self._keys, batch, number, self._most))

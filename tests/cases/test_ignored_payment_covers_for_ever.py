@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables.outbound import deliveries
 from tests.support.asking import Asking
+from tests.support.payment_steps import ignore
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -21,7 +21,7 @@ def ask(cashier: Cashier) -> Asking:
 
 
 def let_go(cashier: Cashier, payment: UUID) -> None:
-    deliveries.ignore(cashier.bench.db, cashier.company, cashier.delivery(payment)["delivery_id"])
+    ignore(cashier, payment)
 
 
 def enter_by_hand(cashier: Cashier, invoice: dict[str, Any], amount: str) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables.outbound import deliveries
 from tests.support.asking import Asking
+from tests.support.payment_steps import ignore
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -26,7 +26,7 @@ def delivered(cashier: Cashier, invoice: dict[str, Any], amount: str = "100") ->
     payment = cashier.take(invoice, amount)
     cashier.push()
     cashier.bench.sync(cashier.company)
-    return payment, cashier.delivery(payment)["qbo_id"]
+    return payment, cashier.record(payment)["qbo_id"]
 
 
 def test_one_that_was_taken_off_its_invoice_covers_it(cashier: Cashier, ask: Asking):
@@ -61,8 +61,9 @@ def test_one_that_was_undone_and_let_go_of_is_as_quickbooks_says(cashier: Cashie
     payment, qbo_id = delivered(cashier, invoice)
     getattr(cashier.books, undo)("Payment", qbo_id)
     cashier.bench.sync(cashier.company)
+    cashier.push()
 
-    deliveries.ignore(cashier.bench.db, cashier.company, cashier.delivery(payment)["delivery_id"])
+    ignore(cashier, payment)
 
     assert ask.about(invoice["source_id"]) == ("send", [])
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from include.errors import ConfigurationError, UnreachableError
-from include.receivables.outbound import deliveries, payloads
+from include.receivables.outbound import payloads
+from include.receivables.views.deliveries import set_auto_sync
 from tests.support import payment_steps
 from tests.support.payment_steps import alive, settle
 
@@ -33,13 +35,13 @@ IN_DOUBT: dict[str, Any] = {
     "known_code_at_work": INTERNAL | {"code": "2010", "detail": "Unexpected Internal Error. (-30003)"},
 }
 BEYOND_OVERLAP = 900  # seconds; each sync reads the last ten minutes again
-PATHS = {"payment": "payment", "adjustment": "journalentry"}
-ENTITIES = {"payment": "Payment", "adjustment": "JournalEntry"}
+PATHS = {"payment": "payment", "journal_entry": "journalentry"}
+ENTITIES = {"payment": "Payment", "journal_entry": "JournalEntry"}
 
 
-def refuse(cashier: Cashier, leg: str = "payment", fault: Any = "internal", count: int = 1) -> None:
+def refuse(cashier: Cashier, document: str = "payment", fault: Any = "internal", count: int = 1) -> None:
     """Let QuickBooks carry out what it is asked for, and answer that it did not."""
-    realm, path = cashier.company.realm_id, PATHS[leg]
+    realm, path = cashier.company.realm_id, PATHS[document]
     cashier.bench.sandbox.add_fault(
         "refused_afterwards", realm=realm, path=path, method="POST", count=count, fault=fault
     )
@@ -50,13 +52,10 @@ def blind(cashier: Cashier) -> None:
     cashier.bench.sandbox.change_settings(cashier.company.realm_id, requestid_mode="ignore")
 
 
-def retry(cashier: Cashier, payment_id: UUID, leg: str = "payment", operation: str = "create") -> None:
+def retry(cashier: Cashier, payment_id: UUID) -> None:
     """Press retry, if that can be pressed."""
-    delivery = cashier.delivery(payment_id, leg, operation)
-    try:
-        deliveries.retry(cashier.bench.db, cashier.company, delivery["delivery_id"])
-    except ConfigurationError:
-        assert delivery["state"] in ("delivered", "unknown", "queued")
+    with suppress(ConfigurationError):
+        payment_steps.retry(cashier, payment_id)
 
 
 def taken(cashier: Cashier, **columns: Any) -> tuple[UUID, Json]:
@@ -71,8 +70,8 @@ def check_once(cashier: Cashier, payment_id: UUID, invoice: Json) -> None:
     [record] = alive(cashier, payment_id)
     assert cashier.books.read("Invoice", invoice["source_id"])["Balance"] == 200
     assert cashier.invoice(invoice["source_id"])["amount_due"] == 200
-    assert cashier.delivery(payment_id)["qbo_id"] == record["Id"]
-    assert set(cashier.states(payment_id).values()) <= {"delivered", "withdrawn"}
+    assert cashier.record(payment_id)["qbo_id"] == record["Id"]
+    assert cashier.standing(payment_id) == ("agrees", "delivered")
     assert cashier.problems() == []
     own = cashier.rows("peakflo.payment", customer_id=invoice["customer_id"])
     assert [(row["id"], row["source_id"]) for row in own] == [(payment_id, record["Id"])]
@@ -88,28 +87,28 @@ def test_a_payment_that_was_booked_and_refused_is_there_once_whoever_retries(cas
     check_once(cashier, payment_id, invoice)
 
 
-def refuse_unseen(cashier: Cashier, leg: str = "payment", fault: Any = "internal") -> None:
+def refuse_unseen(cashier: Cashier, document: str = "payment", fault: Any = "internal") -> None:
     """Let QuickBooks carry out a request, refuse it, and then answer no question of what it has."""
-    refuse(cashier, leg, fault)
+    refuse(cashier, document, fault)
     cashier.bench.sandbox.add_fault("500", realm=cashier.company.realm_id, path="query")
     with pytest.raises(UnreachableError):
         cashier.push()
     cashier.bench.sandbox.clear_faults()
 
 
-def refuse_undone(cashier: Cashier, leg: str = "payment") -> None:
+def refuse_undone(cashier: Cashier, document: str = "payment") -> None:
     """Refuse a request in words that prove nothing, whenever it is repeated, and do not carry it out."""
     cashier.bench.sandbox.change_settings(cashier.company.realm_id, requestid_remembers_faults=True)
-    refuse_unseen(cashier, leg)
-    [[record]] = cashier.in_quickbooks(ENTITIES[leg]).values()
-    cashier.books.delete(ENTITIES[leg], record["Id"])
+    refuse_unseen(cashier, document)
+    [[record]] = cashier.in_quickbooks(ENTITIES[document]).values()
+    cashier.books.delete(ENTITIES[document], record["Id"])
 
 
 @pytest.mark.parametrize("is_synced", [False, True])
 def test_what_could_not_be_looked_for_at_once_is_looked_for_later(cashier: Cashier, is_synced: bool):
     payment_id, invoice = taken(cashier)
     refuse_unseen(cashier)
-    assert cashier.delivery(payment_id)["state"] == "unknown"
+    assert cashier.states(payment_id) == {"payment": ["unknown"]}
     retry(cashier, payment_id)
     if is_synced:
         cashier.bench.sync(cashier.company)
@@ -122,25 +121,27 @@ def test_what_is_refused_again_and_is_not_there_is_a_problem_until_it_is_retried
     payment_id, invoice = taken(cashier)
     refuse_undone(cashier)
     cashier.push()
-    assert cashier.states(payment_id) == {"payment create": "rejected"}
+    assert cashier.states(payment_id) == {"payment": ["refused"]}
     assert cashier.problems() == ["6000"]
     [problem] = cashier.rows("sync.problem", peakflo_id=payment_id)
     assert "internal error" in problem["message"]
     retry(cashier, payment_id)
     cashier.push()
     check_once(cashier, payment_id, invoice)
-    assert cashier.delivery(payment_id)["generation"] == 1
+    assert cashier.states(payment_id) == {"payment": ["refused", "made"]}
 
 
-def test_a_retry_waits_until_the_refused_request_is_over(cashier: Cashier):
+def test_a_refusal_is_believed_only_once_the_request_is_over(cashier: Cashier):
     payment_id, invoice = taken(cashier)
     refuse_undone(cashier)
+    for _ in range(2):
+        cashier.push(settled_after=timedelta(minutes=2))
+        assert cashier.standing(payment_id) == ("waits", "undecided")
     cashier.push()
+    assert cashier.problems() == ["6000"]
+    assert cashier.in_quickbooks() == {}
     retry(cashier, payment_id)
     cashier.push(settled_after=timedelta(minutes=2))
-    assert cashier.states(payment_id) == {"payment create": "unknown"}
-    assert cashier.in_quickbooks() == {}
-    cashier.push()
     check_once(cashier, payment_id, invoice)
 
 
@@ -148,7 +149,7 @@ def test_what_was_refused_for_sure_goes_at_once_when_it_is_retried(cashier: Cash
     payment_id, invoice = taken(cashier)
     cashier.books.change("Preferences", "1", AccountingInfoPrefs={"BookCloseDate": "2026-01-31"})
     cashier.push()
-    assert cashier.states(payment_id) == {"payment create": "rejected"}
+    assert cashier.states(payment_id) == {"payment": ["refused"]}
     assert cashier.problems() == ["6210"]
     cashier.books.change("Preferences", "1", AccountingInfoPrefs={"BookCloseDate": "2025-12-31"})
     retry(cashier, payment_id)
@@ -161,30 +162,33 @@ def test_a_payment_that_turns_up_after_it_was_looked_for_in_vain_is_recognised(c
     payment_id, invoice = taken(cashier)
     refuse_undone(cashier)
     cashier.push()
-    deliveries.set_auto_sync(cashier.bench.db, cashier.company, is_on=False)
+    set_auto_sync(cashier.bench.db, cashier.company, is_on=False)
     retry(cashier, payment_id)
     copy = copied(cashier, payment_id, invoice)
     cashier.bench.sync(cashier.company)
-    deliveries.set_auto_sync(cashier.bench.db, cashier.company, is_on=True)
+    set_auto_sync(cashier.bench.db, cashier.company, is_on=True)
     cashier.push()
     check_once(cashier, payment_id, invoice)
-    assert cashier.delivery(payment_id)["qbo_id"] == copy
+    assert cashier.record(payment_id)["qbo_id"] == copy
 
 
 def copied(cashier: Cashier, payment_id: UUID, invoice: Json) -> str:
     """Enter a payment in QuickBooks once more, by hand or by a request that nobody remembers."""
     customer = cashier.books.read("Invoice", invoice["source_id"])["CustomerRef"]["value"]
     applied = ("Invoice", invoice["source_id"], "100")
+    account = {"value": cashier.account("Checking")}
     note, day = payloads.marker(payment_id), cashier.today.isoformat()
-    return cashier.books.pay(customer, "100", applied, PrivateNote=note, TxnDate=day)
+    return cashier.books.pay(
+        customer, "100", applied, PrivateNote=note, TxnDate=day, DepositToAccountRef=account
+    )
 
 
 @pytest.mark.parametrize("is_retried", [False, True])
 def test_a_fee_that_was_booked_and_refused_is_booked_once(cashier: Cashier, is_retried: bool):
     payment_id, invoice = taken(cashier, processing_fee="2")
-    refuse_unseen(cashier, "adjustment")
+    refuse_unseen(cashier, "journal_entry")
     if is_retried:
-        retry(cashier, payment_id, "adjustment")
+        retry(cashier, payment_id)
     blind(cashier)
     cashier.push()
     cashier.push()
@@ -194,27 +198,27 @@ def test_a_fee_that_was_booked_and_refused_is_booked_once(cashier: Cashier, is_r
 
 def test_a_fee_that_is_refused_again_and_is_not_there_is_booked_once_when_it_is_retried(cashier: Cashier):
     payment_id, invoice = taken(cashier, processing_fee="2")
-    refuse_undone(cashier, "adjustment")
+    refuse_undone(cashier, "journal_entry")
     cashier.push()
-    assert cashier.states(payment_id)["adjustment create"] == "rejected"
-    retry(cashier, payment_id, "adjustment")
+    assert cashier.states(payment_id) == {"journal_entry": ["refused"]}
+    retry(cashier, payment_id)
     cashier.push()
     cashier.push()
     check_once(cashier, payment_id, invoice)
     assert len(alive(cashier, payment_id, "JournalEntry")) == 1
 
 
-@pytest.mark.parametrize("leg", PATHS)
-def test_an_undoing_that_was_carried_out_and_refused_is_done(cashier: Cashier, leg: str):
+@pytest.mark.parametrize("document", PATHS)
+def test_an_undoing_that_was_carried_out_and_refused_is_done(cashier: Cashier, document: str):
     payment_id, _ = taken(cashier, processing_fee="2")
     cashier.push()
     cashier.cancel(payment_id)
-    refuse(cashier, leg)
+    refuse(cashier, document)
     cashier.push()
-    retry(cashier, payment_id, leg, "void")
+    retry(cashier, payment_id)
     settle(cashier)
     assert alive(cashier, payment_id) == alive(cashier, payment_id, "JournalEntry") == []
-    assert set(cashier.states(payment_id).values()) == {"delivered"}
+    assert cashier.states(payment_id) == {"payment": ["undone"], "journal_entry": ["undone"]}
     assert cashier.problems() == []
 
 
@@ -238,12 +242,13 @@ def test_a_payment_that_was_refused_in_doubt_and_cancelled_is_undone_once_it_is_
     cashier.bench.sync(cashier.company)
     settle(cashier)
     assert alive(cashier, payment_id) == []
-    assert cashier.states(payment_id) == {"payment create": "delivered", "payment void": "delivered"}
+    assert cashier.states(payment_id) == {"payment": ["undone"]}
     assert cashier.problems() == []
 
 
 def met_twice(cashier: Cashier, payment_id: UUID, copy: str) -> None:
     """Make sure that a copy is told of, and is no payment of the customer's in Peakflo."""
+    cashier.push()
     [problem] = cashier.rows("sync.problem", peakflo_id=payment_id, state="open")
     assert problem["code"] == "twice_in_quickbooks"
     assert (problem["actor"], copy in problem["message"], copy in problem["cure"]) == (
@@ -272,7 +277,7 @@ def test_a_payment_that_is_there_twice_is_a_problem_whenever_it_is_met(cashier: 
         cashier.bench.import_all(cashier.company)
     settle(cashier)
     assert cashier.invoice(invoice["source_id"])["amount_due"] == 100
-    assert cashier.delivery(payment_id)["qbo_id"] != copy
+    assert cashier.record(payment_id)["qbo_id"] != copy
     met_twice(cashier, payment_id, copy)
 
 
@@ -292,28 +297,28 @@ def test_a_second_payment_is_the_customers_once_a_person_takes_the_mark_away(cas
     cashier.push()
     copy = copied(cashier, payment_id, invoice)
     cashier.bench.sync(cashier.company)
+    met_twice(cashier, payment_id, copy)
     cashier.books.change("Payment", copy, PrivateNote="paid once more")
-    cashier.bench.sync(cashier.company)
+    settle(cashier)
     assert cashier.problems() == []
     listed = cashier.rows("peakflo.payment", customer_id=invoice["customer_id"])
     assert {(row["origin"], row["source_id"]) for row in listed} == {
-        ("peakflo", cashier.delivery(payment_id)["qbo_id"]),
+        ("peakflo", cashier.record(payment_id)["qbo_id"]),
         ("quickbooks", copy),
     }
 
 
-def test_the_second_is_the_payment_once_the_first_is_gone_and_it_is_retried(cashier: Cashier):
+def test_of_two_the_second_is_the_payment_once_the_first_is_deleted(cashier: Cashier):
     payment_id, invoice = taken(cashier)
     cashier.push()
     copy = copied(cashier, payment_id, invoice)
     cashier.bench.sync(cashier.company)
-    cashier.books.delete("Payment", cashier.delivery(payment_id)["qbo_id"])
+    met_twice(cashier, payment_id, copy)
+    cashier.books.delete("Payment", cashier.record(payment_id)["qbo_id"])
     cashier.bench.sync(cashier.company)
-    assert sorted(cashier.problems()) == ["deleted_in_quickbooks", "twice_in_quickbooks"]
-    deliveries.retry(cashier.bench.db, cashier.company, cashier.delivery(payment_id)["delivery_id"])
-    cashier.push()
     check_once(cashier, payment_id, invoice)
-    assert cashier.delivery(payment_id)["qbo_id"] == copy
+    assert cashier.record(payment_id)["qbo_id"] == copy
+    assert cashier.states(payment_id) == {"payment": ["gone", "made"]}
 
 
 def test_a_second_payment_stays_a_problem_when_the_first_is_cancelled(cashier: Cashier):
@@ -324,9 +329,9 @@ def test_a_second_payment_stays_a_problem_when_the_first_is_cancelled(cashier: C
     cashier.cancel(payment_id)
     settle(cashier)
     assert [record["Id"] for record in alive(cashier, payment_id)] == [copy]
-    assert cashier.problems() == ["twice_in_quickbooks"]
+    assert cashier.problems() == ["copied_in_quickbooks"]
     cashier.books.delete("Payment", copy)
-    cashier.bench.sync(cashier.company)
+    settle(cashier)
     assert cashier.problems() == []
 
 
@@ -337,7 +342,7 @@ def test_a_fee_that_is_there_twice_is_a_problem_until_one_is_deleted(cashier: Ca
     if is_adopted:
         cashier.bench.sync(cashier.company)
         cashier.bench.sandbox.advance_clock(BEYOND_OVERLAP)
-    entry = cashier.books.read("JournalEntry", cashier.delivery(payment_id, "adjustment")["qbo_id"])
+    entry = cashier.books.read("JournalEntry", cashier.record(payment_id, "journal_entry")["qbo_id"])
     made = {name: entry[name] for name in ("Line", "PrivateNote", "TxnDate")}
     copy = cashier.books.write("JournalEntry", **made)["Id"]
     cashier.bench.sync(cashier.company)
@@ -346,14 +351,15 @@ def test_a_fee_that_is_there_twice_is_a_problem_until_one_is_deleted(cashier: Ca
     check_once(cashier, payment_id, invoice)
 
 
-def test_two_of_which_one_was_voided_are_no_obstacle_to_a_retry(cashier: Cashier):
+def test_two_of_which_one_was_voided_are_no_obstacle(cashier: Cashier):
     payment_id, invoice = taken(cashier)
     refuse_undone(cashier)
     copies = [copied(cashier, payment_id, invoice) for _ in range(2)]
     cashier.push()
+    assert cashier.standing(payment_id) == ("waits", "undecided")
+    settle(cashier)
     assert cashier.problems() == ["several_found"]
     cashier.books.void("Payment", copies[0])
-    retry(cashier, payment_id)
-    cashier.push()
+    settle(cashier)
     check_once(cashier, payment_id, invoice)
-    assert cashier.delivery(payment_id)["qbo_id"] == copies[1]
+    assert cashier.record(payment_id)["qbo_id"] == copies[1]

@@ -30,7 +30,7 @@ def test_a_run_delivers_what_is_due_and_says_how_much(run_dag, cashier: Cashier)
     run = run_dag("peakflo_to_quickbooks")
 
     assert run.tasks == {"plan": "success", "deliver acme": "success"}
-    assert [cashier.states(each) for each in payments] == [{"payment create": "delivered"}] * 2
+    assert [cashier.states(each) for each in payments] == [{"payment": ["made"]}] * 2
     [logged] = cashier.rows("sync.run", dag_run_id=run.run_id)
     assert logged["counts"]["payment"]["merged"] == 2
     assert logged["calls"] == 0
@@ -49,7 +49,8 @@ def test_a_run_may_be_for_one_company_only(run_dag, cashier: Cashier):
     run = run_dag("peakflo_to_quickbooks", companies=["globex"])
 
     assert run.tasks == {"plan": "success", "deliver": "skipped"}
-    assert cashier.states(payment_id) == {"payment create": "queued"}
+    assert cashier.standing(payment_id) == ("waits", "queued")
+    assert cashier.states(payment_id) == {}
 
 
 def test_a_company_that_has_to_connect_again_keeps_its_payments(run_dag, cashier: Cashier):
@@ -60,6 +61,7 @@ def test_a_company_that_has_to_connect_again_keeps_its_payments(run_dag, cashier
     run = run_dag("peakflo_to_quickbooks")
 
     assert run.tasks["deliver acme"] == "failed"
-    assert cashier.states(payment_id) == {"payment create": "queued"}
+    assert cashier.standing(payment_id) == ("waits", "queued")
+    assert cashier.states(payment_id) == {"payment": ["intended"]}
     [(status,)] = cashier.bench.db.execute("select status from sync.connection").fetchall()
     assert status == "reauthorize"

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 from psycopg.rows import dict_row
 
 from include.receivables.outbound import account_mapping, delivery_jobs
+from include.receivables.outbound.rules import set_rules
 from tests.support.rows import insert
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+LENIENT = 100
 PURPOSES = {
     ("deposit_currency", "USD"): "Checking",
     ("processing_fees", ""): "Bank Charges",
@@ -46,7 +48,8 @@ class Cashier:
     today: date = field(default_factory=lambda: date(2026, 1, 5))
 
     def map_accounts(self, accounts: Mapping[tuple[str, str], str] = PURPOSES) -> None:
-        """Choose the accounts that payments move, by their names."""
+        """Choose the accounts that payments move, by their names, and let any rounding pass."""
+        set_rules(self.bench.db, self.company, rounding_limit=LENIENT)
         for (purpose, detail), name in accounts.items():
             account_mapping.save_account(
                 self.bench.db, self.company, purpose, detail, self.account(name), mapped_by="test"
@@ -129,19 +132,31 @@ class Cashier:
             self.bench.access, self.company.company_id, self.bench.run_context(), settled_after=settled_after
         )
 
-    def delivery(self, payment_id: uuid.UUID, leg: str = "payment", operation: str = "create") -> Json:
-        """Return a delivery."""
-        [found] = [
-            row
-            for row in self.rows("outbox.delivery", payment_id=payment_id)
-            if (row["leg"], row["operation"]) == (leg, operation)
-        ]
+    def delivery(self, payment_id: uuid.UUID) -> Json:
+        """Return where a payment stands."""
+        [found] = self.rows("outbox.delivery", payment_id=payment_id)
         return found
 
-    def states(self, payment_id: uuid.UUID) -> dict[str, str]:
-        """Return the states of a payment's deliveries."""
-        rows = self.rows("outbox.delivery", payment_id=payment_id)
-        return {f"{row['leg']} {row['operation']}": row["state"] for row in rows}
+    def standing(self, payment_id: uuid.UUID) -> tuple[str, str]:
+        """Return where a payment stands, and its code."""
+        delivery = self.delivery(payment_id)
+        return delivery["kind"], delivery["code"]
+
+    def records(self, payment_id: uuid.UUID, document: str = "payment") -> list[Json]:
+        """Return the records of a payment, by generation."""
+        rows = self.rows("outbox.record", payment_id=payment_id, document=document)
+        return sorted(rows, key=lambda row: row["generation"])
+
+    def record(self, payment_id: uuid.UUID, document: str = "payment") -> Json:
+        """Return the last record of a payment."""
+        return self.records(payment_id, document)[-1]
+
+    def states(self, payment_id: uuid.UUID) -> dict[str, list[str]]:
+        """Return the states of a payment's records, by document and generation."""
+        documents = {row["document"] for row in self.rows("outbox.record", payment_id=payment_id)}
+        return {
+            document: [row["state"] for row in self.records(payment_id, document)] for document in documents
+        }
 
     def problems(self) -> list[str]:
         """Return the codes of the open outbound problems."""

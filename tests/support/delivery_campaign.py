@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from tests.support.cashier import Cashier, Json
+    from tests.support.delivery_trace import Trace
     from tests.support.other_process import Keys
 
 WORKERS = 2
@@ -47,7 +48,22 @@ ROUND = 50
 MOST_UNDER_WAY = 10
 LONGEST_WAIT = 0.5
 # What is left to nobody but a person, or needs nothing any more.
-AT_REST = ("delivered", "withdrawn", "rejected", "possible_orphan")
+AT_REST = ("agrees", "differs", "ignored")
+# What is on its way: to be looked at, or sent without an answer yet.
+UNDER_WAY = """
+select payment_id
+from outbox.queue
+where company_id = any(%(companies)s)
+union
+select payment_id
+from outbox.record
+where company_id = any(%(companies)s) and state in ('intended', 'sent', 'unknown', 'undoing')
+union
+select payment_id
+from outbox.delivery
+where company_id = any(%(companies)s) and kind <> all(%(at_rest)s)
+"""
+CONNECTED = "select company_id from sync.connection where status = 'connected'"
 INVOICED = "1000"
 
 
@@ -64,6 +80,7 @@ class Campaign:
     cashiers: list[Cashier]
     keys: Keys
     processes: Processes
+    trace: Trace
     seed: int
     is_keyless: bool = False
     least_likely: float = 0
@@ -185,7 +202,7 @@ class Campaign:
         )
 
     def start_worker(self) -> Process:
-        told = Worker(self.keys, self.random.randrange(1_000_000), self.is_keyless)
+        told = Worker(self.keys, self.trace, self.random.randrange(1_000_000), self.is_keyless)
         worker = self.processes.Process(target=told.run, args=(self.stop,))
         worker.start()
         return worker
@@ -233,10 +250,12 @@ class Campaign:
             time.sleep(0.02)
 
     def count_under_way(self) -> int:
-        return self.bench.db.execute(
-            "select from outbox.delivery inner join sync.connection using (company_id, realm_id)"
-            " where connection.status = 'connected' and delivery.state in ('queued', 'sending', 'unknown')"
-        ).rowcount
+        connected = [company_id for (company_id,) in self.bench.db.execute(CONNECTED)]
+        return self._count_under_way(connected)
+
+    def _count_under_way(self, companies: list[str]) -> int:
+        keys = {"companies": companies, "at_rest": list(AT_REST)}
+        return self.bench.db.execute(UNDER_WAY, keys).rowcount
 
     def finish(self) -> None:
         """Have everything delivered, now that nothing breaks any more."""
@@ -248,7 +267,7 @@ class Campaign:
             time.sleep(0.1)
 
     def is_under_way(self) -> bool:
-        return any(row["state"] not in AT_REST for row in self.cashiers[0].rows("outbox.delivery"))
+        return self._count_under_way([cashier.company.company_id for cashier in self.cashiers]) > 0
 
     def active(self, cashier: Cashier) -> dict[UUID, Taken]:
         """Return what was taken in a company and not cancelled."""

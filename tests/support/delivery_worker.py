@@ -19,13 +19,15 @@ from include.errors import ReceivablesError
 from include.receivables.company import rate_limit
 from include.receivables.company.access import Access
 from include.receivables.company.run_context import RunContext
-from include.receivables.outbound import delivery_jobs, outbox
+from include.receivables.outbound import delivery_jobs
+from include.receivables.outbound.work import list_due_companies
 from tests.support.workbench import UNLIMITED
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
     from include.quickbooks.client import QuickBooksClient
+    from tests.support.delivery_trace import Trace
     from tests.support.other_process import Keys
 
 # As in production, a request is over well before it may be repeated: there, 60 seconds and two minutes.
@@ -52,6 +54,7 @@ class Worker:
     """
 
     keys: Keys
+    trace: Trace
     seed: int
     is_keyless: bool = False
 
@@ -60,6 +63,7 @@ class Worker:
         rate_limit.MOST = UNLIMITED
         if self.is_keyless:
             lose_keys()
+        self.trace.watch()
         access = self._access()
         while not stop.is_set():
             with suppress(psycopg.OperationalError), access.connect() as db:
@@ -72,7 +76,7 @@ class Worker:
     def _deliver(self, access: Access, db: psycopg.Connection, stop: Event) -> None:
         chance = random.Random(self.seed)
         while not stop.is_set():
-            due = outbox.list_due_companies(db)
+            due = list_due_companies(db)
             for company_id in chance.sample(due, len(due)):
                 with suppress(ReceivablesError, psycopg.OperationalError):
                     run_context = RunContext("campaign", f"{os.getpid()}-{time.monotonic_ns()}")

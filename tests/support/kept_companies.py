@@ -25,16 +25,54 @@ where last_value is not null
 
 
 @dataclass(frozen=True)
-class KeptCompany:
+class Rows:
     """
-    A company that was imported.
+    What a database held.
 
-    :param rows: what the database then held, by table, in COPY's binary form.
+    :param tables: rows by table, in COPY's binary form.
     """
+
+    tables: list[tuple[str, bytes]]
+    sequences: list[tuple[str, int]]
+
+    @classmethod
+    def read(cls, db: psycopg.Connection) -> Rows:
+        tables = []
+        for table in list_filled(db):
+            with db.cursor().copy(f"copy {table} to stdout (format binary)") as copy:
+                tables.append((table, b"".join(copy)))
+        return cls(tables, db.execute(SEQUENCES).fetchall())
+
+    def write(self, db: psycopg.Connection) -> None:
+        """Put the rows into tables that are empty."""
+        with db.transaction():
+            # The rows are as triggers have left them.
+            db.execute("set local session_replication_role = replica")
+            for table, rows in self.tables:
+                with db.cursor().copy(f"copy {table} from stdin (format binary)") as copy:
+                    copy.write(rows)
+            for sequence, value in self.sequences:
+                db.execute("select setval(%s, %s)", [sequence, value])
+
+    def restore(self, db: psycopg.Connection, *, but: str) -> None:
+        """
+        Put the rows in the place of those that there are.
+
+        :param but: the table that stays as it is.
+        """
+        with db.transaction():
+            db.execute("set local session_replication_role = replica")
+            for table in set(list_filled(db)) - {but}:
+                db.execute(f"delete from {table}")
+            Rows([each for each in self.tables if each[0] != but], self.sequences).write(db)
+
+
+@dataclass(frozen=True)
+class KeptCompany:
+    """A company that was imported, with what the database then held."""
 
     company: Company
-    rows: list[tuple[str, bytes]]
-    sequences: list[tuple[str, int]]
+    rows: Rows
     kept_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -45,14 +83,7 @@ class KeptCompany:
     def put_back(self, db: psycopg.Connection, sandbox: SandboxControl) -> Company:
         """Put it into an empty database, and back as it was in the sandbox."""
         sandbox.put_back(self.company.realm_id)
-        with db.transaction():
-            # The rows are as triggers have left them.
-            db.execute("set local session_replication_role = replica")
-            for table, rows in self.rows:
-                with db.cursor().copy(f"copy {table} from stdin (format binary)") as copy:
-                    copy.write(rows)
-            for sequence, value in self.sequences:
-                db.execute("select setval(%s, %s)", [sequence, value])
+        self.rows.write(db)
         return self.company
 
 
@@ -70,12 +101,4 @@ class KeptCompanies:
     def keep(self, how: str, company: Company, db: psycopg.Connection, sandbox: SandboxControl) -> None:
         """Keep the only company of a database."""
         sandbox.keep(company.realm_id)
-        self._kept[how] = KeptCompany(company, _read_rows(db), db.execute(SEQUENCES).fetchall())
-
-
-def _read_rows(db: psycopg.Connection) -> list[tuple[str, bytes]]:
-    rows = []
-    for table in list_filled(db):
-        with db.cursor().copy(f"copy {table} to stdout (format binary)") as copy:
-            rows.append((table, b"".join(copy)))
-    return rows
+        self._kept[how] = KeptCompany(company, Rows.read(db))

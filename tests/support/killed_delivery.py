@@ -1,11 +1,13 @@
-"""Delivers a company's payments in a process of its own that is killed at a chosen step."""
+"""Delivers a company's payments in a process of its own that is killed at a chosen point."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import signal
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,87 +17,129 @@ from include.errors import BusyError, ReceivablesError
 from include.receivables.company import rate_limit
 from include.receivables.company.run_context import RunContext
 from include.receivables.outbound import delivery_jobs
-from include.sql import load
+from include.sql import FOLDER, load
 from tests.support.workbench import UNLIMITED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.delivery_trace import Trace
     from tests.support.other_process import Keys
 
 DELIVERED, FAILED, BUSY = 0, 3, 4
 ANY = "any"
-# The statements that steps are named after, and what to call their texts.
-NAMES = {load(name): name for name in ("outbox/intend", "outbox/mark_delivered", "outbox/end_attempt")}
+COMMIT, COMMITTED, SENDING, ANSWERED = "commit", "committed", "sending", "answered"
+UNNAMED = "a statement without a name"
+# What statements are called.
+NAMES = {
+    load(name): name
+    for name in (str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.sql"))
+}
+API = "/v3/company/"
 
 
 @dataclass
 class Fuse:
     """
-    Kills this process the n-th time that a step is reached.
+    Kills this process the n-th time that a point is reached.
 
-    Steps are ``before`` and ``after`` a statement, ``sending`` a write to QuickBooks, ``answered`` when its answer has
-    arrived and nobody has looked at it yet, and ``any`` of all these.
+    Points are the moment before each statement, which has its name; before and after each commit; ``sending`` a request
+    to QuickBooks, and ``answered`` when its answer has arrived and nobody has looked at it yet, both with where it
+    goes; and ``any`` of all these.
+
+    :param reached: the file to which each point is added when it is reached.
     """
 
-    step: str
+    point: str
     left: int
-    _next: str = ""
+    reached: Path | None = None
 
-    def reach(self, *steps: str) -> None:
-        """Reach a step, by any of its names."""
-        if self.step == ANY or self.step in steps:
+    def reach(self, point: str) -> None:
+        """Reach a point."""
+        if self.reached is not None:
+            with self.reached.open("a") as log:
+                log.write(f"{point}\n")
+        if self.point in (ANY, point):
             self.left -= 1
             if self.left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def before(self, statement: str) -> None:
-        """Reach the moment before a statement: what went before it is committed, unless it is in a transaction."""
-        self.reach(f"before {statement}", f"next after {self._next}")
-        self._next = ""
 
-    def after(self, statement: str) -> None:
-        """Reach the moment after a statement: in a transaction, it is not committed."""
-        self.reach(f"after {statement}")
-        self._next = statement
+@dataclass(frozen=True)
+class Deliverer:
+    """
+    Delivers without regard to QuickBooks' limits.
+
+    :param longest: begin with no further payment after that time.
+    """
+
+    keys: Keys
+    company_id: str
+    trace: Trace
+    longest: timedelta | None = None
+    settled_after: timedelta = field(default=timedelta(0))
+
+    def push(self, point: str, nth: int, reached: Path | None = None) -> None:
+        """Deliver, and be killed the n-th time that a point is reached."""
+        fuse = Fuse(point, nth, reached)
+        rate_limit.MOST = UNLIMITED
+        self.trace.watch()
+        requests.adapters.HTTPAdapter.send = _burning(fuse)  # type: ignore[method-assign]
+        connection = _killable(fuse)
+        access = dataclasses.replace(
+            self.keys.access(),
+            connect=lambda: connection.connect(self.keys.db_url, autocommit=True, prepare_threshold=None),
+        )
+        try:
+            delivery_jobs.deliver(
+                access,
+                self.company_id,
+                RunContext("killed", str(os.getpid())),
+                settled_after=self.settled_after,
+                longest=self.longest,
+            )
+        except BusyError:
+            raise SystemExit(BUSY) from None
+        except ReceivablesError:
+            raise SystemExit(FAILED) from None
 
 
-def push(keys: Keys, company_id: str, step: str, nth: int) -> None:
-    """Deliver without regard to QuickBooks' limits, and be killed the n-th time that a step is reached."""
-    fuse = Fuse(step, nth)
-    rate_limit.MOST = UNLIMITED
-    requests.adapters.HTTPAdapter.send = _burning(fuse)  # type: ignore[method-assign]
+def _killable(fuse: Fuse) -> type[psycopg.Connection[Any]]:
+    """Return the connections of a process that is killed."""
 
     class Cursor(psycopg.Cursor[Any]):
         def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
-            name = NAMES.get(query, "")
-            fuse.before(name)
-            super().execute(query, *arguments, **options)
-            fuse.after(name)
-            return self
+            fuse.reach(NAMES.get(query, UNNAMED))
+            return super().execute(query, *arguments, **options)
 
-    access = dataclasses.replace(
-        keys.access(),
-        connect=lambda: psycopg.connect(
-            keys.db_url, autocommit=True, prepare_threshold=None, cursor_factory=Cursor
-        ),
-    )
-    try:
-        delivery_jobs.deliver(access, company_id, RunContext("killed", str(os.getpid())))
-    except BusyError:
-        raise SystemExit(BUSY) from None
-    except ReceivablesError:
-        raise SystemExit(FAILED) from None
+    class Connection(psycopg.Connection[Any]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.cursor_factory = Cursor
+
+        @contextmanager
+        def transaction(self, *arguments: Any, **options: Any) -> Iterator[psycopg.Transaction]:
+            with super().transaction(*arguments, **options) as transaction:
+                yield transaction
+                fuse.reach(COMMIT)
+            fuse.reach(COMMITTED)
+
+    return Connection
 
 
 def _burning(fuse: Fuse) -> Any:
     send = requests.adapters.HTTPAdapter.send
 
     def send_or_die(self: Any, request: Any, **options: Any) -> Any:
-        is_write = "requestid=" in request.url
-        if is_write:
-            fuse.reach("sending")
-        answer = send(self, request, **options)
-        if is_write:
-            fuse.reach("answered")
-        return answer
+        _, _, path = request.url.partition(API)
+        if not path:  # for an access token
+            return send(self, request, **options)
+        where = path.partition("?")[0].split("/")[1]
+        fuse.reach(f"{SENDING} {where}")
+        try:
+            return send(self, request, **options)
+        finally:
+            fuse.reach(f"{ANSWERED} {where}")
 
     return send_or_die

@@ -87,20 +87,15 @@ cross join generate_series(0, %(days)s - 1) as back
 cross join unnest(array['cdc', 'query', 'read', 'create']) as kind
 """
 DELIVERIES = """
-insert into outbox.delivery (company_id, realm_id, payment_id, leg, operation, request_id, state)
+insert into outbox.delivery (company_id, realm_id, payment_id, kind, code)
 select
     company_id,
     realm_id,
-    payment_id,
-    'payment',
-    'create',
-    outbox.request_id('payment', 'create', payment_id, 0),
-    case when number <= hashtext(company_id) %% 3 then 'held' else 'delivered' end
-from (
-    select company_id, realm_id, number, gen_random_uuid() as payment_id
-    from sync.connection
-    cross join generate_series(1, 20) as number
-) as payment
+    gen_random_uuid() as payment_id,
+    case when number <= hashtext(company_id) %% 3 then 'waits' else 'agrees' end as kind,
+    case when number <= hashtext(company_id) %% 3 then 'account_unmapped' else 'delivered' end as code
+from sync.connection
+cross join generate_series(1, 20) as number
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,13 @@ from uuid import UUID, uuid4
 
 from psycopg import sql
 
-from include.receivables.outbound import account_mapping, payloads, preflight
+from include.receivables.outbound import account_mapping, delivery_jobs
+from include.receivables.outbound.situation import read_situation
 from tests.support.rows import insert
 
 if TYPE_CHECKING:
     from include.receivables.company.companies import Company
+    from include.receivables.outbound.preflight_answers import Answer
     from sandbox.control import SandboxControl
     from tests.support.bookkeeper import Bookkeeper
     from tests.support.workbench import Workbench
@@ -55,7 +57,6 @@ class Payer:
     company: Company
     books: Bookkeeper
     customer: str
-    sent: list[UUID] = field(default_factory=list)
 
     @property
     def sandbox(self) -> SandboxControl:
@@ -99,25 +100,26 @@ class Payer:
                 insert(self.bench.db, "payment_allocation", self._allocation(payment_id, position, each))
         return payment_id
 
-    def check(self, payment_id: UUID) -> Any:
-        """Check a payment before its delivery."""
-        return preflight.check(self.bench.db, self.company, _Delivery(payment_id))
+    def check(self, payment_id: UUID) -> Answer:
+        """Check a payment before it goes to QuickBooks."""
+        situation = read_situation(self.bench.db, self.company, payment_id)
+        assert situation is not None
+        return situation.check
 
     def deliver(self, payment_id: UUID) -> Json:
-        """Bring a payment that is ready into the books, and return it as QuickBooks has it then."""
-        answer = self.check(payment_id)
-        assert isinstance(answer, preflight.Ready), answer
-        outgoing, entry = answer.outgoing, None
-        with self.bench.access.open_books(self.company.company_id) as opened:
-            if payloads.needs_adjustment(outgoing):
-                key = payloads.request_id(payment_id, "adjustment")
-                body = payloads.encode(payloads.adjustment(outgoing))
-                written = opened.quickbooks.create("JournalEntry", body, request_id=key)
-                entry = payloads.linked_entry(outgoing, written.payload)
-            key = payloads.request_id(payment_id, "payment")
-            body = payloads.encode(payloads.payment(outgoing, entry))
-            written = opened.quickbooks.create("Payment", body, request_id=key)
-        return self.books.read("Payment", written.qbo_id)
+        """Deliver what is due, and return a payment as QuickBooks has it then."""
+        delivery_jobs.deliver(self.bench.access, self.company.company_id, self.bench.run_context())
+        statement = """
+            select delivery.code, delivery.sentence, payment.source_id
+            from outbox.delivery
+            inner join peakflo.payment on delivery.payment_id = payment.id
+            where payment_id = %s
+        """
+        row = self.bench.db.execute(statement, [payment_id]).fetchone()
+        assert row is not None
+        code, sentence, qbo_id = row
+        assert code == "delivered", sentence
+        return self.books.read("Payment", qbo_id)
 
     def _allocation(self, payment_id: UUID, position: int, applied: Applied) -> Json:
         return {
@@ -131,11 +133,6 @@ class Payer:
             "withholding_tax_type": applied.withholding_tax_type,
             "rounding_amount": Decimal(applied.rounding_amount),
         }
-
-
-@dataclass(frozen=True)
-class _Delivery:
-    payment_id: UUID
 
 
 def invoice(qbo_id: str, amount: str, **more: Any) -> Applied:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from include.receivables.outbound import deliveries
+from include.receivables.outbound import decisions
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -50,14 +51,49 @@ def alive(cashier: Cashier, payment_id: UUID, entity: str = "Payment") -> list[J
 
 def undo(cashier: Cashier, payment_id: UUID, how: str) -> None:
     """Void or delete a payment in QuickBooks by hand, and read that."""
-    getattr(cashier.books, how)("Payment", cashier.delivery(payment_id)["qbo_id"])
+    getattr(cashier.books, how)("Payment", cashier.record(payment_id)["qbo_id"])
     cashier.bench.sync(cashier.company)
+    cashier.push()
 
 
-def retry(cashier: Cashier, payment_id: UUID, leg: str = "payment") -> None:
-    deliveries.retry(cashier.bench.db, cashier.company, cashier.delivery(payment_id, leg)["delivery_id"])
+def retry(cashier: Cashier, payment_id: UUID) -> None:
+    decisions.retry(cashier.bench.db, cashier.company, payment_id, by="test")
 
 
-def lose_answer(cashier: Cashier, kind: str = "lost_answer") -> None:
+def ignore(cashier: Cashier, payment_id: UUID) -> None:
+    decisions.ignore(cashier.bench.db, cashier.company, payment_id, by="test")
+
+
+def lose_answer(cashier: Cashier, kind: str = "lost_answer", path: str = "payment") -> None:
     realm = cashier.company.realm_id
-    cashier.bench.sandbox.add_fault(kind, realm=realm, path="payment", method="POST", count=1)
+    cashier.bench.sandbox.add_fault(kind, realm=realm, path=path, method="POST", count=1)
+
+
+def push_later(cashier: Cashier, minutes: int = 3) -> None:
+    """Deliver as it is some time after the requests that left so far."""
+    cashier.bench.db.execute(
+        "update outbox.record set first_sent_at = first_sent_at - span, sent_at = sent_at - span,"
+        " looked_at = looked_at - span from make_interval(mins => %s) as span",
+        [minutes],
+    )
+    cashier.push(settled_after=timedelta(minutes=2))
+
+
+def forget_requests(cashier: Cashier) -> None:
+    """Let so much time pass that QuickBooks no longer recognises the requests that were sent."""
+    cashier.bench.db.execute(
+        "update outbox.record set first_sent_at = first_sent_at - interval '12 hours',"
+        " sent_at = sent_at - interval '12 hours', looked_at = looked_at - interval '12 hours'"
+    )
+
+
+def orphan(cashier: Cashier) -> UUID:
+    """Take a payment whose request never arrives, and which is looked for too late."""
+    [invoice] = cashier.invoices(1)
+    payment_id = cashier.take(invoice)
+    lose_answer(cashier, "reset")
+    cashier.push(settled_after=timedelta(minutes=2))
+    forget_requests(cashier)
+    cashier.push()
+    assert cashier.standing(payment_id) == ("differs", "possible_orphan")
+    return payment_id

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.errors import CheckViolation
 
 from include.errors import ConfigurationError, ReceivablesError
-from include.receivables.outbound import deliveries
+from include.receivables.outbound import decisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,10 +177,7 @@ class Life:
         elif how == "number":
             bookkeeper.change("Payment", record["Id"], PaymentRefNum="cheque 7")
         elif how == "restore":
-            rows = self.cashier.rows(
-                "outbox.delivery", leg="payment", operation="create", qbo_id=record["Id"]
-            )
-            # One that was taken back and is to be sent anew has no payload yet.
+            rows = self.cashier.rows("outbox.record", document="payment", qbo_id=record["Id"])
             sent = next((row["payload"] or row["response"] for row in rows), record)
             bookkeeper.change("Payment", record["Id"], TotalAmt=sent["TotalAmt"], Line=sent["Line"])
         else:
@@ -198,18 +195,13 @@ class Life:
         return self._write(lambda: self.cashier.books.change("JournalEntry", entry["Id"], Line=lines))
 
     def decide(self) -> bool:
-        """Retry or ignore a delivery that waits for a person."""
-        rows = [
-            row
-            for row in self.cashier.rows("outbox.delivery", company_id=self.cashier.company.company_id)
-            if row["state"] in ("rejected", "possible_orphan", "ignored", "delivered")
-        ]
-        if not rows:
+        """Retry or ignore a payment, where that can be decided."""
+        if not self.taken:
             return False
-        delivery_id = self.random.choice(rows)["delivery_id"]
-        choice = self.random.choice((deliveries.retry, deliveries.retry, deliveries.ignore))
+        payment_id = self.random.choice(self.taken)
+        choice = self.random.choice((decisions.retry, decisions.retry, decisions.ignore))
         with suppress(ConfigurationError):
-            choice(self.cashier.bench.db, self.cashier.company, delivery_id)
+            choice(self.cashier.bench.db, self.cashier.company, payment_id, by="test")
             return True
         return False
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 from tests.support import truth
+from tests.support.delivery_model import trace
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-OUTBOX = ("delivery", "attempt", "former_record")
-# States in which a delivery stays until a person or QuickBooks' books let it go on, and says why.
-WAITING_FOR_SOMEBODY = {"held", "rejected", "possible_orphan", "ignored"}
-UNFINISHED = {"queued", "sending", "unknown"}
+OUTBOX = ("record", "move", "delivery", "queue", "decision")
+# A request left, and nobody knows what became of it.
+UNDECIDED = {"intended", "sent", "unknown", "undoing"}
 NOTHING = Decimal(0)
 
 
@@ -34,7 +34,7 @@ def books(cashier: Cashier) -> bytes:
 
 
 def versions(cashier: Cashier) -> dict[str, Any]:
-    """Return where every row lies and who wrote it; a delivery that is held is locked each time it is looked at."""
+    """Return where every row lies and who wrote it."""
     found: dict[str, Any] = dict(truth.versions(cashier.bench.db))
     for table in OUTBOX:
         statement = f"select ctid::text, xmin::text from outbox.{table} order by 1"
@@ -46,7 +46,7 @@ def disagreements(cashier: Cashier) -> list[str]:
     """
     Return one sentence for each way in which the two sides differ; none when all is well at rest.
 
-    A payment of Peakflo's may differ only if a problem, or its delivery, says so.
+    A payment of Peakflo's may differ only if its standing says so.
     """
     rows = Rows(cashier)
     found = [sentence for payment in rows.payments for sentence in rows.compare(payment)]
@@ -57,6 +57,7 @@ def disagreements(cashier: Cashier) -> list[str]:
         but=truth.REFRESHED,
         own=rows.own | {None},
     )
+    found += trace.broken_rules(rows.records, cashier.rows("outbox.move"))
     balance = json.loads(books(cashier))["trial_balance"]
     if balance["debits"] != balance["credits"]:
         found.append(f"The books hold {balance['debits']} of debits and {balance['credits']} of credits")
@@ -72,35 +73,42 @@ class Rows:
             row for row in cashier.rows("peakflo.payment", **company) if row["origin"] == "peakflo"
         ]
         self._allocations = _by_payment(cashier.rows("peakflo.payment_allocation", **company))
-        self._deliveries = _by_payment(cashier.rows("outbox.delivery", **company))
+        self._deliveries = {row["payment_id"]: row for row in cashier.rows("outbox.delivery", **company)}
+        self.records = cashier.rows("outbox.record", **company)
+        self._had = _by_payment(self.records)
         self._codes: dict[UUID, set[str]] = defaultdict(set)
+        self._open: dict[UUID, set[str]] = defaultdict(set)
         for problem in cashier.rows("sync.problem", **company, direction="outbound"):
             if problem["state"] != "resolved":
                 self._codes[problem["peakflo_id"]].add(problem["code"])
+            if problem["state"] == "open":
+                self._open[problem["peakflo_id"]].add(problem["code"])
         self._invoices = {row["id"]: row["source_id"] for row in cashier.rows("peakflo.invoice", **company)}
         self._records = cashier.in_quickbooks()
         self._entries = cashier.in_quickbooks("JournalEntry")
-        former = [row["qbo_id"] for row in cashier.rows("outbox.former_record", leg="payment")]
-        sent = [row["qbo_id"] for row in cashier.rows("outbox.delivery", **company, leg="payment")]
-        self.own: set[str | None] = {*former, *sent}
+        rows = cashier.rows("outbox.record", **company, document="payment")
+        self.own: set[str | None] = {row["qbo_id"] for row in rows}
 
     def compare(self, payment: Json) -> list[str]:
         """Return what is wrong with one payment."""
         key = str(payment["id"])
         records = [record for record in self._records.get(key, []) if record["TotalAmt"]]
         entries = [entry for entry in self._entries.get(key, []) if _posted(entry)]
-        sent = self._deliveries[payment["id"]]
-        found = [f"{key}: there are {len(each)} of it" for each in (records, entries) if len(each) > 1]
-        found += [
-            f"{key}: its delivery is still {row['state']}" for row in sent if row["state"] in UNFINISHED
+        delivery = self._deliveries[payment["id"]]
+        codes = self._codes[payment["id"]]
+        found = [
+            f"{key}: there are {len(each)} of it, and no problem says so"
+            for each in (records, entries)
+            if len(each) > 1 and not codes
         ]
         found += [
-            f"{key}: rejected as {row['code']}, and no problem says so"
-            for row in sent
-            if row["state"] == "rejected" and row["code"] not in self._codes[payment["id"]]
+            f"{key}: its {row['document']} is still {row['state']}"
+            for row in self._had[payment["id"]]
+            if row["state"] in UNDECIDED and not codes
         ]
-        is_excused = self._codes[payment["id"]] or any(row["state"] in WAITING_FOR_SOMEBODY for row in sent)
-        if found or is_excused:
+        if (delivery["kind"] == "differs") != bool(self._open[payment["id"]]):
+            found.append(f"{key}: {delivery['kind']}, and its problems are {codes or 'none'}")
+        if found or delivery["kind"] != "agrees":
             return found
         if payment["status"] != "active" or payment["settled_at"] is None:
             return [f"{key}: it does not count, and yet is there"] if records or entries else []

@@ -155,11 +155,6 @@ def resolve_merged(db: Connection, company: Company) -> None:
     )
 
 
-def close_agreed(db: Connection, company: Company) -> None:
-    """Close the problems of Peakflo's payments that were edited on one side, once both sides say the same."""
-    db.execute(load("outbox/close_agreed"), {"company_id": company.company_id, "realm_id": company.realm_id})
-
-
 def report_waiting(db: Connection, company: Company, entities: Sequence[str]) -> None:
     """Report the records that still wait for one they point at, after everything was tried to find it."""
     keys = {"company_id": company.company_id, "realm_id": company.realm_id, "entities": list(entities)}

@@ -34,8 +34,7 @@ from include.receivables.connecting.connect_requests import (
     refusal,
 )
 from include.receivables.inbound.reference_data import refresh_reference_data
-from include.receivables.outbound import outbox
-from include.receivables.outbound.outbox import delivery_lock
+from include.receivables.outbound.work import delivery_lock, wake
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def complete(access: Access, visitor: Visitor, answer: Answer) -> Company:
         logger.info("Company %s is connected to realm %s.", request.company_id, realm_id)
         company = companies.get_company(db, request.company_id)
         # Payments that waited for these books go on.
-        outbox.wake(db, company)
+        wake(db, company)
         return company
 
 

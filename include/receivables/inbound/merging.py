@@ -76,13 +76,11 @@ MERGES = (
         details=(
             "peakflo/delete_payment_allocations",
             "peakflo/merge_payment_allocations",
-            "outbox/report_changes",
-            "outbox/report_revived",
-            "outbox/report_twice",
+            "outbox/queue_read",
         ),
         recognise="mapping/map_own_payments",
     ),
-    Merge("journal_entry", "outbox/report_entry_changes", details=("outbox/report_twice",)),
+    Merge("journal_entry", "outbox/queue_read"),
 )
 
 
@@ -119,7 +117,13 @@ def _merge_entity(db: Connection, run: Run, merge: Merge, unmerged: dict[str, li
     waiting = unmerged.get(merge.entity)
     if not waiting:
         return False
-    keys = {"realm_id": run.company.realm_id, "entity": merge.entity, "qbo_ids": waiting}
+    company = run.company
+    keys = {
+        "company_id": company.company_id,
+        "realm_id": company.realm_id,
+        "entity": merge.entity,
+        "qbo_ids": waiting,
+    }
     with run.timing(merge.entity):
         if merge.recognise:
             db.execute(load(merge.recognise), keys)
@@ -170,7 +174,7 @@ def _merge_records(db: Connection, run: Run, merge: Merge, qbo_ids: list[str]) -
         "mapped_as": merge.mapped_as,
         "qbo_ids": qbo_ids,
     }
-    resolved, merged, deleted = db.execute(load(merge.statement), keys).fetchone() or ([], 0, 0)
+    resolved, merged, deleted, *_ = db.execute(load(merge.statement), keys).fetchone() or ([], 0, 0)
     done = keys | {"resolved": resolved}
     for statement in merge.details:
         db.execute(load(statement), done)

@@ -25,7 +25,6 @@ from include.receivables.inbound.references import (
     read_unreadable,
 )
 from include.receivables.inbound.staging import advance_cursor, read_cursor, stage_changes, stage_page
-from include.sql import load
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,16 +67,9 @@ def sync_company(
     fetch_left_behind(db, quickbooks, run)
     fetch_missing(db, quickbooks, run)
     fetch_outdated(db, quickbooks, run)
-    _compare_taken_back(db, run)
     merge_all(db, run)
     finish(db, run)
     problems.resolve_failures(db, run.company)
-
-
-def _compare_taken_back(db: Connection, run: Run) -> None:
-    """Have payments compared again that were being undone when they were taken up again."""
-    keys = {"company_id": run.company.company_id, "realm_id": run.company.realm_id}
-    db.execute(load("outbox/compare_taken_back"), keys)
 
 
 def merge_all(db: Connection, run: Run) -> None:
@@ -114,7 +106,6 @@ def finish(db: Connection, run: Run) -> None:
     """Report the records that could not be merged and close the problems of those that could."""
     problems.resolve_merged(db, run.company)
     problems.report_waiting(db, run.company, [merge.entity for merge in MERGES])
-    problems.close_agreed(db, run.company)
 
 
 def _read_by_query(

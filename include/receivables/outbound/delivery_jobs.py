@@ -11,8 +11,8 @@ from include.errors import UnreachableError
 from include.receivables.company import runs
 from include.receivables.company.batches import Outcome
 from include.receivables.outbound.delivering import deliver_company
-from include.receivables.outbound.outbox import delivery_lock
-from include.receivables.outbound.sending import SETTLED_AFTER, Work
+from include.receivables.outbound.situation import SETTLED_AFTER, Patience
+from include.receivables.outbound.work import Work, delivery_lock, reuse_plans
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def deliver(
     """
     Deliver one company's payments, see :func:`include.receivables.outbound.delivering.deliver_company`.
 
-    It may run beside a sync of the company. The outcome counts, per leg, what was looked at (read), sent (changed) and
-    delivered (merged).
+    It may run beside a sync of the company. The outcome counts, per document, what was looked at (read), sent (changed)
+    and made or undone (merged).
 
     :param settled_after: how long after a request whose answer was lost it may be repeated.
     :param longest: begin no further delivery after that time; the rest is left to the next run, which is woken.
@@ -42,6 +42,7 @@ def deliver(
     """
     started = time.monotonic()
     with access.open_books(company_id) as books, delivery_lock(books.db, books.company):
+        reuse_plans(books.db)
         run = runs.start_concurrent_run(
             books.db,
             books.company,
@@ -50,7 +51,7 @@ def deliver(
             try_number=run_context.try_number,
         )
         stop_at = None if longest is None else started + longest.total_seconds()
-        _deliver(Work(books.db, books.quickbooks, run, settled_after=settled_after, stop_at=stop_at))
+        _deliver(Work(books.db, books.quickbooks, run, Patience(settled_after), stop_at))
         calls = books.quickbooks.calls
     return Outcome(
         company_id,
@@ -73,7 +74,8 @@ def _deliver(work: Work) -> None:
     except BaseException as error:
         runs.end_concurrent_run(work.db, work.run, work.quickbooks.calls, error)
         raise
-    if work.quickbooks.calls.total:
+    forgotten = None
+    if not work.quickbooks.calls.total:
+        forgotten = work.db.execute(load("outbox/forget_run"), {"run_id": work.run.run_id}).fetchone()
+    if forgotten is None:
         runs.end_concurrent_run(work.db, work.run, work.quickbooks.calls, None)
-    else:
-        work.db.execute(load("outbox/forget_run"), {"run_id": work.run.run_id})

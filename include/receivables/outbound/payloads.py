@@ -8,49 +8,36 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
-
-import msgspec
+from unicodedata import category
 
 from include.quickbooks.writing import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import date
     from uuid import UUID
 
-__all__ = [
-    "Accounts",
-    "CreditUse",
-    "LinkedEntry",
-    "OutgoingPayment",
-    "Settlement",
-    "adjustment",
-    "customer_of",
-    "encode",
-    "linked_entry",
-    "marker",
-    "needs_adjustment",
-    "payment",
-    "reference_number",
-    "request_id",
-]
-
 Json = dict[str, Any]
-Leg = Literal["payment", "adjustment"]
-Operation = Literal["create", "void"]
+Document = Literal["payment", "journal_entry"]
 
 ZERO = Decimal(0)
 # Intuit: a note has up to 4,000 characters.
 MAX_NOTE = 4000
-_LEGS = {"payment": "p", "adjustment": "a"}
-_OPERATIONS = {"create": "", "void": "v"}
+# The last character of Unicode that takes one unit of UTF-16.
+MOST_COMMON = 0xFFFF
+_LETTERS = {"payment": "p", "journal_entry": "j"}
 # 80 bits in base32, so that with its prefix it is shorter than the 21 characters that QuickBooks takes.
 _REFERENCE_BYTES = 10
-_RECEIVABLE = "Accounts Receivable"
+# What the lines of a journal entry are called.
+RECEIVABLE = "Accounts Receivable"
+PROCESSING_FEE = "Processing fee"
+ROUNDING = "Rounding"
+WITHHOLDING_TAX = "Withholding tax"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +125,14 @@ class LinkedEntry:
     qbo_id: str
 
 
-def request_id(payment_id: UUID, leg: Leg, operation: Operation = "create", generation: int = 0) -> str:
-    """Return the id under which QuickBooks recognises a repeated request."""
-    suffix = f"-g{generation}" if generation else ""
-    return f"pf-{_LEGS[leg]}{_OPERATIONS[operation]}-{payment_id.hex}{suffix}"
+def request_id(payment_id: UUID, document: Document, generation: int = 0, undo_count: int = 0) -> str:
+    """
+    Return the id under which QuickBooks recognises a repeated request.
+
+    :param undo_count: how often the record was to be undone; 0 for the request that makes it.
+    """
+    suffix = (f"-g{generation}" if generation else "") + (f"-u{undo_count}" if undo_count else "")
+    return f"pf-{_LETTERS[document]}-{payment_id.hex}{suffix}"
 
 
 def reference_number(payment_id: UUID) -> str:
@@ -164,11 +155,22 @@ def needs_adjustment(outgoing: OutgoingPayment) -> bool:
     return bool(_entry_lines(outgoing))
 
 
+def parse(text: str | bytes) -> Json:
+    """Read a record's JSON with amounts as decimals."""
+    parsed: Json = json.loads(text, parse_float=Decimal)
+    return parsed
+
+
+def plain(payload: Json) -> Json:
+    """Return a record as it is read back from its JSON."""
+    return parse(encode(payload))
+
+
 def payment(outgoing: OutgoingPayment, entry: LinkedEntry | None = None) -> Json:
     """
     Build the Payment.
 
-    :param entry: the JournalEntry that it links, from :func:`linked_entry`.
+    :param entry: the JournalEntry that it links.
     :raises ValueError: if the JournalEntry that it has to link is missing.
     """
     record: Json = {
@@ -205,26 +207,18 @@ def adjustment(outgoing: OutgoingPayment) -> Json:
     }
 
 
-class _Entry(msgspec.Struct):
-    qbo_id: str = msgspec.field(name="Id")
+def deposit_of(entry_lines: Iterable[Json | None]) -> str | None:
+    """Return the account from which the lines of a JournalEntry take the fee."""
+    for line in entry_lines:
+        detail = (line or {}).get("JournalEntryLineDetail") or {}
+        if line and line.get("Description") == PROCESSING_FEE and detail.get("PostingType") == "Credit":
+            return str(detail["AccountRef"]["value"])
+    return None
 
 
-_entry = msgspec.json.Decoder(_Entry)
-
-
-def linked_entry(outgoing: OutgoingPayment, delivered: bytes) -> LinkedEntry | None:
-    """
-    Return the JournalEntry that a payment has to link; none when it books a fee only, which no invoice is settled by.
-
-    :param delivered: the JournalEntry's JSON as QuickBooks answered it.
-    """
-    return LinkedEntry(_entry.decode(delivered).qbo_id) if outgoing.written_off else None
-
-
-def customer_of(entry: Json) -> str | None:
-    """Return the customer of a JournalEntry's receivable line, if it has one."""
-    details = (line["JournalEntryLineDetail"] for line in entry["Line"])
-    return next((detail["Entity"]["EntityRef"]["value"] for detail in details if "Entity" in detail), None)
+def tax_type_of(description: str) -> str:
+    """Return the type of the tax that a JournalEntry's line keeps back."""
+    return description.removeprefix(WITHHOLDING_TAX).strip()
 
 
 def _payment_lines(outgoing: OutgoingPayment, entry: LinkedEntry | None) -> list[Json]:
@@ -234,7 +228,7 @@ def _payment_lines(outgoing: OutgoingPayment, entry: LinkedEntry | None) -> list
     used: dict[str, Decimal] = defaultdict(Decimal)
     for credit in outgoing.credits_used:
         used[credit.qbo_id] += credit.amount
-    lines = [_payment_line(amount, "Invoice", qbo_id) for qbo_id, amount in settled.items()]
+    lines = [_payment_line(amount, "Invoice", qbo_id) for qbo_id, amount in settled.items() if amount]
     lines += [_payment_line(amount, "CreditMemo", qbo_id) for qbo_id, amount in used.items()]
     if outgoing.written_off:
         if entry is None:
@@ -260,14 +254,14 @@ def _entry_lines(outgoing: OutgoingPayment) -> list[Json]:
     if outgoing.written_off:
         lines.append(_receivable_line(outgoing))
     for tax_type, amount in sorted(_withheld(outgoing).items()):
-        name = f"Withholding tax {tax_type}".rstrip()
+        name = f"{WITHHOLDING_TAX} {tax_type}".rstrip()
         lines.append(_entry_line(name, amount, accounts.withholding_tax.get(tax_type, "")))
     rounding = sum((part.rounding for part in outgoing.settlements), ZERO)
     if rounding:
-        lines.append(_entry_line("Rounding", rounding, accounts.rounding))
+        lines.append(_entry_line(ROUNDING, rounding, accounts.rounding))
     if outgoing.processing_fee:
-        lines.append(_entry_line("Processing fee", outgoing.processing_fee, accounts.processing_fees))
-        lines.append(_entry_line("Processing fee", -outgoing.processing_fee, accounts.deposit))
+        lines.append(_entry_line(PROCESSING_FEE, outgoing.processing_fee, accounts.processing_fees))
+        lines.append(_entry_line(PROCESSING_FEE, -outgoing.processing_fee, accounts.deposit))
     return lines
 
 
@@ -280,7 +274,7 @@ def _withheld(outgoing: OutgoingPayment) -> dict[str, Decimal]:
 
 
 def _receivable_line(outgoing: OutgoingPayment) -> Json:
-    line = _entry_line(_RECEIVABLE, -outgoing.written_off, outgoing.accounts.receivable)
+    line = _entry_line(RECEIVABLE, -outgoing.written_off, outgoing.accounts.receivable)
     customer = {"Type": "Customer", "EntityRef": {"value": outgoing.customer_qbo_id}}
     line["JournalEntryLineDetail"]["Entity"] = customer
     return line
@@ -312,8 +306,14 @@ def _note(outgoing: OutgoingPayment) -> str:
     """Build the note: Peakflo's own, the customer's reference, and the marker, which is never cut."""
     reference = f"Reference {outgoing.reference}" if outgoing.reference else ""
     end = marker(outgoing.payment_id)
-    said = " · ".join(filter(None, (outgoing.note, reference)))[: MAX_NOTE - len(end) - 3]
+    said = _printable(" · ".join(filter(None, (outgoing.note, reference))))[: MAX_NOTE - len(end) - 3]
     return f"{said} · {end}" if said else end
+
+
+def _printable(text: str) -> str:
+    """Leave out what QuickBooks fails at, which keeps texts as XML and counts them in UTF-16: controls, emoji."""
+    words = " ".join(text.split())
+    return "".join(sign for sign in words if ord(sign) <= MOST_COMMON and not category(sign).startswith("C"))
 
 
 def _plain(number: Decimal) -> Decimal:

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 from include.receivables.outbound.payloads import Accounts
 from include.receivables.outbound.preflight_answers import Held
-from include.sql import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from psycopg import Connection
-
-    from include.receivables.company.companies import Company
     from include.receivables.outbound.account_mapping import Mapping
 
 
@@ -46,12 +42,16 @@ class _MissingError(Exception):
         self.held = held
 
 
-def choose(db: Connection, company: Company, mapping: Mapping, need: Need) -> Accounts | Held:
-    """Choose a payment's accounts, or say which one is missing or cannot serve."""
+def choose(mapping: Mapping, receivables: Sequence[str], need: Need) -> Accounts | Held:
+    """
+    Choose a payment's accounts, or say which one is missing or cannot serve.
+
+    :param receivables: the active receivable accounts in the payment's currency.
+    """
     try:
         return Accounts(
             deposit=_deposit(mapping, need) if need.takes_money else "",
-            receivable=_receivable(db, company, mapping, need) if need.has_written_off else "",
+            receivable=_receivable(mapping, receivables, need) if need.has_written_off else "",
             processing_fees=_mapped(mapping, "processing_fees", "", need.currency) if need.has_fee else "",
             rounding=_mapped(mapping, "rounding", "", need.currency) if need.has_rounding else "",
             withholding_tax={
@@ -82,7 +82,7 @@ def _mapped(mapping: Mapping, purpose: str, detail: str, currency: str) -> str:
     return account.qbo_id
 
 
-def _receivable(db: Connection, company: Company, mapping: Mapping, need: Need) -> str:
+def _receivable(mapping: Mapping, receivables: Sequence[str], need: Need) -> str:
     """
     Choose the receivable account of the journal entry, which has to be that of the invoices.
 
@@ -92,14 +92,12 @@ def _receivable(db: Connection, company: Company, mapping: Mapping, need: Need) 
         return need.receivables[0]
     if mapping.find("receivable", need.currency) is not None:
         return _mapped(mapping, "receivable", need.currency, need.currency)
-    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "currency": need.currency}
-    known: list[str] = [row[0] for row in db.execute(load("outbox/list_receivables"), keys)]
-    if len(known) != 1:
+    if len(receivables) != 1:
         raise _MissingError(
             Held(
                 "receivable_ambiguous",
-                f"QuickBooks has {len(known)} active receivable accounts in {need.currency}: map receivable:"
+                f"QuickBooks has {len(receivables)} active receivable accounts in {need.currency}: map receivable:"
                 f"{need.currency} to the one that the invoices are booked on.",
             )
         )
-    return known[0]
+    return receivables[0]

@@ -1,45 +1,34 @@
 """
 Whether a payment may go to QuickBooks, and what it is there, from what was last read of QuickBooks.
 
-Nothing is asked of QuickBooks. What somebody can mend in QuickBooks or in the settings holds a payment until it is
-mended; what needs another payment, or a decision, refuses it.
+Nothing is asked of QuickBooks or of the database. What passes, or what somebody can mend in QuickBooks or in the
+settings, makes a payment wait; what has to be corrected in the payment, or decided, is an objection.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
-
-from psycopg.rows import class_row
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 from include.receivables.outbound import payment_accounts, payment_targets
-from include.receivables.outbound.account_mapping import read_mapping
-from include.receivables.outbound.payloads import CreditUse, OutgoingPayment, Settlement
+from include.receivables.outbound.payloads import Accounts, CreditUse, OutgoingPayment, Settlement
+from include.receivables.outbound.payment_targets import Rules
 from include.receivables.outbound.preflight_answers import Held, Ready, Refused
-from include.sql import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
-    from uuid import UUID
-
-    from psycopg import Connection
 
     from include.receivables.company.companies import Company
+    from include.receivables.outbound.account_mapping import Mapping
+    from include.receivables.outbound.model import Decision, Json
     from include.receivables.outbound.payment_targets import Target
     from include.receivables.outbound.preflight_answers import Answer, Objection
 
-__all__ = ["Held", "Ready", "Refused", "check"]
-
-
-class HasPayment(Protocol):
-    """A delivery, as far as it matters here."""
-
-    @property
-    def payment_id(self) -> UUID:
-        """Peakflo's id of the payment to deliver."""
-        ...
+AUTO_SYNC_OFF = "auto_sync_off"
+APPROVAL_NEEDED = "approval_needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +40,11 @@ class Facts:
     :param company_realm_id: of the one to which the company is connected now.
     :param currency: empty when the payment names none.
     :param customer_qbo_id: of whom the payment is by now, as are the other facts of the customer.
-    :param has_records: whether QuickBooks still has something of the customer's.
+    :param has_records: whether QuickBooks still has something of an archived customer's.
     :param method_qbo_id: the payment method of that name in QuickBooks.
+    :param approval_above: payments of more than this need somebody's approval.
+    :param is_record_whole: whether this database has gone on since QuickBooks' payments were read last.
+    :param read_at: when this was read, by the database's clock.
     """
 
     payment_id: UUID
@@ -79,35 +71,35 @@ class Facts:
     connection_status: str
     is_auto_sync: bool
     method_qbo_id: str | None
+    is_record_whole: bool
+    rounding_limit: Decimal
+    rounding_share: Decimal
+    approval_above: Decimal | None
+    leaves_excess: bool
+    read_at: datetime
+
+    @property
+    def rules(self) -> Rules:
+        """What the company allows."""
+        return Rules(self.rounding_limit, self.rounding_share, self.leaves_excess)
 
 
-def check(db: Connection, company: Company, delivery: HasPayment) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
     """
-    Check a payment, with both of its legs.
+    What else a check looks at.
 
-    :return: the payment in QuickBooks' terms when it may go; else why not, in a sentence for a bookkeeper.
+    :param targets: what the payment is applied to.
+    :param receivables: the active receivable accounts in the payment's currency.
     """
-    keys = {"company_id": company.company_id, "payment_id": delivery.payment_id}
-    with db.cursor(row_factory=class_row(Facts)) as cursor:
-        facts = cursor.execute(load("outbox/read_payment"), keys).fetchone()
-    if facts is None:
-        return Refused("payment_unknown", "Peakflo no longer has this payment, or did not take it itself.")
-    objection = _object_to_payment(facts, company) or _object_to_customer(facts) or _object_to_amounts(facts)
-    if objection is not None:
-        return objection
-    applied = payment_targets.read(db, keys)
-    objection = payment_targets.object_to(applied, facts.currency)
-    if objection is not None:
-        return objection
-    return _with_accounts(db, company, facts, applied)
+
+    targets: Sequence[Target]
+    mapping: Mapping
+    receivables: Sequence[str]
 
 
-def _object_to_payment(facts: Facts, company: Company) -> Objection | None:
-    """Say why nothing of the payment's company, or not this payment, goes to QuickBooks now."""
-    if facts.status != "active":
-        return Refused(
-            "payment_cancelled", f"The payment is {facts.status} in Peakflo: nothing is to be sent."
-        )
+def closed_door(facts: Facts, company: Company) -> Held | None:
+    """Say why nothing at all goes to a payment's books now, if so."""
     # The books that are asked, and the ones connected by now: they may just have been changed.
     if {company.realm_id, facts.company_realm_id} != {facts.realm_id}:
         return Held(
@@ -115,14 +107,74 @@ def _object_to_payment(facts: Facts, company: Company) -> Objection | None:
             f"The payment was taken for QuickBooks company {facts.realm_id}, but {facts.company_realm_id} is "
             "connected now: it goes once the former is connected again; or enter it by hand, then ignore it here.",
         )
-    if not facts.is_auto_sync:
-        return Held("auto_sync_off", "Two-way payment sync is off: switch it on to send the payment.")
     if facts.connection_status != "connected":
         return Held(
             "not_connected", f"QuickBooks is {facts.connection_status}: connect the company, or let it go on."
         )
-    if facts.settled_at is None:
-        return Held("not_settled", "The payment is not settled yet: it goes when the money has arrived.")
+    if not facts.is_auto_sync:
+        return Held(AUTO_SYNC_OFF, "Two-way payment sync is off: switch it on to send the payment.")
+    return None
+
+
+def check(facts: Facts, around: Surroundings, decisions: Sequence[Decision], snapshot: Json) -> Answer:
+    """
+    Check a payment that counts, with both of its documents.
+
+    :return: the payment in QuickBooks' terms when it may go; else why not, in a sentence for a bookkeeper.
+    """
+    objection = (
+        _object_to_payment(facts)
+        or _object_to_customer(facts)
+        or _object_to_amounts(facts)
+        or payment_targets.object_to(around.targets, facts.currency, facts.rules)
+    )
+    if objection is not None:
+        return objection
+    accounts = _choose_accounts(facts, around)
+    if isinstance(accounts, Held):
+        return accounts
+    is_approved = any(each.kind == "approve" and each.snapshot == snapshot for each in decisions)
+    if facts.approval_above is not None and facts.amount > facts.approval_above and not is_approved:
+        return Held(
+            APPROVAL_NEEDED,
+            f"The payment is of more than {facts.approval_above:,.2f}: it goes once somebody has approved it.",
+        )
+    return Ready(outgoing(facts, payment_targets.fit(around.targets), accounts))
+
+
+def outgoing(facts: Facts, targets: Sequence[Target], accounts: Accounts) -> OutgoingPayment:
+    """Put a payment in QuickBooks' terms, on the given accounts."""
+    return OutgoingPayment(
+        payment_id=facts.payment_id,
+        customer_qbo_id=str(facts.customer_qbo_id),
+        payment_date=facts.payment_date,
+        amount=facts.amount,
+        currency=facts.currency,
+        accounts=accounts,
+        settlements=tuple(_settlement(target) for target in targets if target.target_type == "invoice"),
+        credits_used=tuple(
+            CreditUse(str(target.qbo_id), target.amount)
+            for target in targets
+            if target.target_type == "credit_note"
+        ),
+        processing_fee=facts.processing_fee,
+        is_foreign=facts.currency != facts.home_currency,
+        exchange_rate=facts.exchange_rate,
+        method_qbo_id=facts.method_qbo_id,
+        reference=facts.reference,
+        note=facts.note,
+    )
+
+
+def _object_to_payment(facts: Facts) -> Objection | None:
+    """Say why nothing of the payment's company, or not this payment, goes to QuickBooks now."""
+    # QuickBooks may have it, delivered before this database was put back to an earlier day.
+    if not facts.is_record_whole:
+        return Held(
+            "not_fresh",
+            "Nothing is known of the last hours, in which the payment may have been delivered: it goes once a sync has "
+            "read QuickBooks' payments.",
+        )
     if facts.book_close_date is not None and facts.payment_date <= facts.book_close_date:
         return Held(
             "books_closed",
@@ -172,7 +224,8 @@ def _object_to_amounts(facts: Facts) -> Objection | None:
     return None
 
 
-def _with_accounts(db: Connection, company: Company, facts: Facts, applied: Sequence[Target]) -> Answer:
+def _choose_accounts(facts: Facts, around: Surroundings) -> Accounts | Held:
+    applied = around.targets
     need = payment_accounts.Need(
         currency=facts.currency,
         wallet=facts.wallet or "",
@@ -183,31 +236,7 @@ def _with_accounts(db: Connection, company: Company, facts: Facts, applied: Sequ
         receivables=sorted({target.receivable_qbo_id for target in applied if target.receivable_qbo_id}),
         has_written_off=bool(sum((target.written_off for target in applied), Decimal(0))),
     )
-    accounts = payment_accounts.choose(db, company, read_mapping(db, company), need)
-    if isinstance(accounts, Held):
-        return accounts
-    return Ready(
-        OutgoingPayment(
-            payment_id=facts.payment_id,
-            customer_qbo_id=str(facts.customer_qbo_id),
-            payment_date=facts.payment_date,
-            amount=facts.amount,
-            currency=facts.currency,
-            accounts=accounts,
-            settlements=tuple(_settlement(target) for target in applied if target.target_type == "invoice"),
-            credits_used=tuple(
-                CreditUse(str(target.qbo_id), target.amount)
-                for target in applied
-                if target.target_type == "credit_note"
-            ),
-            processing_fee=facts.processing_fee,
-            is_foreign=facts.currency != facts.home_currency,
-            exchange_rate=facts.exchange_rate,
-            method_qbo_id=facts.method_qbo_id,
-            reference=facts.reference,
-            note=facts.note,
-        )
-    )
+    return payment_accounts.choose(around.mapping, around.receivables, need)
 
 
 def _settlement(target: Target) -> Settlement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from include.receivables.outbound.payloads import OutgoingPayment
@@ -36,10 +37,12 @@ class Refused:
 
     :param code: a stable name of the cause.
     :param sentence: what is wrong and what to do.
+    :param candidate: the invoice that took the place of the one that the payment is applied to, if there is one.
     """
 
     code: str
     sentence: str
+    candidate: UUID | None = None
 
 
 Objection = Held | Refused

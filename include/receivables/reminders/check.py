@@ -20,6 +20,8 @@ from include.receivables.inbound.merging import merge_pending
 from include.receivables.inbound.references import BY_TABLE, select_left_behind, settle_left_behind
 from include.receivables.inbound.staging import read_cursor
 from include.receivables.inbound.syncing import OVERLAP
+from include.receivables.outbound.delivering import settle_queued
+from include.receivables.outbound.work import Work
 from include.receivables.reminders.fact_reads import read_facts
 from include.receivables.reminders.facts import Facts, Freshness
 from include.receivables.reminders.judgement import Judgement
@@ -196,14 +198,14 @@ class ReminderCheck:
             reader.stage(db)
             wanted = self._still_wanted(reader.reads)
             if not wanted:
-                return self._merge_and_judge(reader.reads, wanted)
+                return self._merge_and_judge(reader, wanted)
         for table in sorted({table for table, _ in wanted}):
             self._ask_for(reader, BY_TABLE[table], [qbo_id for of, qbo_id in wanted if of == table])
         reader.wait()
         limit_waits(db, self._deadline.left)
         with realm_transaction(db, realm_id):
             reader.stage(db)
-            return self._merge_and_judge(reader.reads, wanted)
+            return self._merge_and_judge(reader, wanted)
 
     def _ask(self, reader: ReminderReader) -> None:
         db, realm_id = self._db, self._run.company.realm_id
@@ -240,9 +242,11 @@ class ReminderCheck:
         # Whatever was asked for at the same time as the changes may be from before the merge that they tell of.
         return (wanted - asked) | select_left_behind(self._db, self._run)
 
-    def _merge_and_judge(self, reads: Reads, wanted: set[tuple[str, str]]) -> list[Verdict]:
+    def _merge_and_judge(self, reader: ReminderReader, wanted: set[tuple[str, str]]) -> list[Verdict]:
+        reads = reader.reads
         settle_left_behind(self._db, self._run, wanted - reads.causes.keys())
         merge_pending(self._db, self._run)
+        settle_queued(Work(self._db, reader.quickbooks, self._run))
         problems.resolve_merged(self._db, self._run.company)
         if self._request.is_open_ended:
             self._add_opened(reads)

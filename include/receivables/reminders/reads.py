@@ -179,7 +179,7 @@ class ReminderReader:
 
     def __init__(self, quickbooks: QuickBooksClient, run: Run, deadline: Deadline) -> None:
         self.reads = Reads()
-        self._quickbooks = quickbooks
+        self.quickbooks = quickbooks
         self._run = run
         self._deadline = deadline
         self._changes: Future[AllChanges] | None = None
@@ -200,7 +200,7 @@ class ReminderReader:
         :param unreadable: those that could not be read before.
         """
         for asked in split_ids(sorted(qbo_ids), unreadable):
-            read = partial(read_ids, self._quickbooks, entity, asked)
+            read = partial(read_ids, self.quickbooks, entity, asked)
             answer = self._start(partial(self._patiently, read))
             self._by_ids.append(_ByIds(entity, asked, answer))
 
@@ -248,12 +248,12 @@ class ReminderReader:
                 f"Company {self._run.company.company_id!r} has not been imported yet: import it first."
             )
         parts, pages = [], []
-        for entities, changes in self._patiently(lambda: list(read_parts(self._quickbooks, CAPTURED, since))):
+        for entities, changes in self._patiently(lambda: list(read_parts(self.quickbooks, CAPTURED, since))):
             if changes:
                 parts.append((entities, changes))
             if len(entities) == 1 and entities[0] in JUDGED and (changes is None or changes.is_full):
                 window = query.window(since, changes.server_time if changes else None)
-                for portion in read_pages(self._quickbooks, entities[0], where=window):
+                for portion in read_pages(self.quickbooks, entities[0], where=window):
                     pages.append(portion.page)
         return AllChanges(parts, pages)
 

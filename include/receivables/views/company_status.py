@@ -11,6 +11,7 @@ from psycopg.rows import class_row, dict_row
 
 from include.errors import ConfigurationError
 from include.quickbooks.entities import SYNCED
+from include.receivables.outbound.decisions import DOUBTS
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -168,9 +169,13 @@ def list_problems(
     """
     List a company's problems of one state with cure and who acts, the latest first.
 
-    An outbound problem names the delivery that it is about: ``delivery_id`` and ``delivery_state``.
+    An outbound problem names the payment that it is about by its ``delivery_id``, and with ``doubt`` why a retry of it
+    is to be weighed there first.
     """
-    return _page(db, "sync/list_problems", _keys(company) | {"state": state, "skipped": skipped}, most)
+    page = _page(db, "sync/list_problems", _keys(company) | {"state": state, "skipped": skipped}, most)
+    for row in page.rows:
+        row["doubt"] = DOUBTS.get(row["code"]) if row["direction"] == "outbound" else None
+    return page
 
 
 def count_problems(db: Connection, company: Company) -> ProblemCounts:
@@ -185,8 +190,8 @@ def count_problems(db: Connection, company: Company) -> ProblemCounts:
 
 
 def count_deliveries(db: Connection, company: Company) -> dict[str, int]:
-    """Count a company's deliveries by state; states without any are left out."""
-    return dict(db.execute(load("outbox/count_states"), {"company_id": company.company_id}).fetchall())
+    """Count a company's payments for QuickBooks by where they stand."""
+    return dict(db.execute(load("outbox/count_kinds"), {"company_id": company.company_id}).fetchall())
 
 
 def list_freshness(db: Connection, company: Company) -> dict[str, list[Slice]]:

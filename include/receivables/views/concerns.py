@@ -19,8 +19,6 @@ Remedy = Literal["reconnect", "resume", "problems", "deliveries", "import", "syn
 LATE = timedelta(minutes=15)
 # Long enough before the consent ends for its renewal to be planned.
 SOON = timedelta(days=30)
-# Deliveries in these states go on only once a person has decided.
-UNDECIDED = ("rejected", "possible_orphan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Situation:
 
     :param status: as :func:`include.receivables.views.company_status.read_status` reads it.
     :param cursors: up to which moment each entity is known.
-    :param deliveries: counted by state.
+    :param deliveries: payments counted by where they stand.
     """
 
     status: Json
@@ -120,16 +118,16 @@ def _look_at_problems(situation: Situation) -> Concern | None:
 
 
 def _look_at_deliveries(situation: Situation) -> Concern | None:
-    count = sum(situation.deliveries.get(state, 0) for state in UNDECIDED)
+    count = situation.deliveries.get("differs", 0)
     if not count:
         return None
-    payments = "1 payment waits" if count == 1 else f"{count:,} payments wait"
-    sentence = f"{payments} for a decision before reaching QuickBooks."
+    payments = "1 payment differs" if count == 1 else f"{count:,} payments differ"
+    sentence = f"{payments} between Peakflo and QuickBooks."
     return Concern("warning", sentence, "bookkeeper", "deliveries")
 
 
 def _look_at_auto_sync(situation: Situation) -> Concern | None:
-    count = situation.deliveries.get("held", 0) + situation.deliveries.get("queued", 0)
+    count = situation.deliveries.get("waits", 0)
     if situation.status["auto_sync"] or not count:
         return None
     payments = "1 payment waits" if count == 1 else f"{count:,} payments wait"

@@ -39,7 +39,7 @@ class Integration:
     last_sync_at: datetime | None
     fresh_until: datetime | None
     open_problems: int
-    held_deliveries: int
+    waiting_payments: int
     metered_calls: int
 
     @property

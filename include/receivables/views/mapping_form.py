@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from psycopg.rows import class_row
 
 from include.errors import ConfigurationError
-from include.receivables.outbound import outbox
 from include.receivables.outbound.account_mapping import (
     PURPOSES,
     Account,
@@ -114,7 +113,7 @@ def read_form(
 
 def save_all(db: Connection, company: Company, chosen: Choices[Key, str], *, mapped_by: str) -> None:
     """
-    Save all choices at once, and wake whoever delivers: payments that waited for them go on.
+    Save all choices at once; payments that waited for them go on.
 
     :param chosen: QuickBooks' ids of accounts; an empty one maps nothing.
     :raises ConfigurationError: when one of them cannot be saved; then none is.
@@ -127,7 +126,6 @@ def save_all(db: Connection, company: Company, chosen: Choices[Key, str], *, map
         for (purpose, detail), qbo_id in sorted(chosen.items()):
             row = keys | {"purpose": purpose, "detail": detail, "account_qbo_id": qbo_id}
             db.execute(load("sync/save_account_mapping" if qbo_id else "sync/remove_account_mapping"), row)
-    outbox.wake(db, company)
 
 
 def list_unmapped(db: Connection, company: Company) -> list[Row]:

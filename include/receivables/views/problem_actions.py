@@ -1,4 +1,8 @@
-"""What people decide about problems: try again, ignore, resolve, reopen; each with who and when."""
+"""
+What people decide about problems: try again, ignore, resolve, reopen; each with who and when.
+
+The problems of a payment are where it stands: they open and close by themselves, and only what was ignored is reopened.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import class_row
 
 from include.errors import ConfigurationError, DeletionBrakeError
-from include.receivables.outbound import deliveries
+from include.receivables.outbound import decisions
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -75,18 +79,19 @@ def retry(db: Connection, company: Company, problem_id: int, *, by: str) -> Foll
     """
     Try again what a problem kept from happening; an ignored problem counts as open from then on.
 
-    A payment's delivery is retried, or, when it had reached QuickBooks, compared once more with what QuickBooks has. A
-    record of QuickBooks is queued to be merged again. A connection is simply used again.
+    A payment is retried, or, where there is nothing to be sent, compared once more with what QuickBooks has. A record
+    of QuickBooks is queued to be merged again. A connection is simply used again.
 
     :param by: who decided so.
     :return: the DAG run that does it soon.
     :raises ConfigurationError: when the problem is resolved, or the payment may be in QuickBooks already: that is
-        decided for the delivery itself.
+        decided for the payment itself.
     """
     with db.transaction():
         problem = _decide(db, company, problem_id, "retried", "open", ("open", "ignored"), by)
         if problem.direction == "outbound":
-            return _retry_payment(db, company, problem)
+            _retry_payment(db, company, problem, by=by)
+            return delivery_follow_up(company)
         if problem.direction == "inbound":
             keys = {"realm_id": problem.realm_id, "entity": problem.entity, "qbo_id": problem.qbo_id}
             db.execute(load("staging/queue_record"), keys)
@@ -125,7 +130,10 @@ def ignore(db: Connection, company: Company, problem_id: int, *, by: str) -> Non
     :param by: who decided so.
     :raises ConfigurationError: when the problem is not open.
     """
-    _decide(db, company, problem_id, "ignored", "ignored", ("open",), by)
+    with db.transaction():
+        problem = _decide(db, company, problem_id, "ignored", "ignored", ("open",), by)
+        if problem.direction == "outbound" and problem.peakflo_id is not None:
+            decisions.ignore(db, company, problem.peakflo_id, by=by, codes=[problem.code])
 
 
 def resolve(db: Connection, company: Company, problem_id: int, *, by: str) -> None:
@@ -133,19 +141,30 @@ def resolve(db: Connection, company: Company, problem_id: int, *, by: str) -> No
     Close a problem; when it is met again, it is open again.
 
     :param by: who decided so.
-    :raises ConfigurationError: when the problem is resolved already.
+    :raises ConfigurationError: when the problem is resolved already, or is a payment's.
     """
+    if get_problem(db, company, problem_id).direction == "outbound":
+        raise ConfigurationError(
+            f"Problem {problem_id} is about a payment: it closes by itself once Peakflo and QuickBooks agree. Retry or "
+            "ignore it."
+        )
     _decide(db, company, problem_id, "resolved", "resolved", ("open", "ignored"), by)
 
 
 def reopen(db: Connection, company: Company, problem_id: int, *, by: str) -> None:
     """
-    Open a problem again that was ignored or resolved.
+    Open a problem again that was ignored or resolved; of a payment only one that was ignored, which is a retry of it.
 
     :param by: who decided so.
-    :raises ConfigurationError: when it is open, or the same problem was met again since.
+    :raises ConfigurationError: when it is open, the same problem was met again since, or it is a payment's that is
+        resolved or not retried from here.
     """
-    _decide(db, company, problem_id, "reopened", "open", ("ignored", "resolved"), by)
+    if get_problem(db, company, problem_id).direction != "outbound":
+        _decide(db, company, problem_id, "reopened", "open", ("ignored", "resolved"), by)
+        return
+    with db.transaction():
+        problem = _decide(db, company, problem_id, "reopened", "open", ("ignored",), by)
+        _retry_payment(db, company, problem, by=by)
 
 
 def sync_follow_up(company: Company) -> FollowUp:
@@ -187,22 +206,13 @@ def _decide(
     raise ConfigurationError(f"Problem {problem_id} is {current}: it cannot be {decision}.")
 
 
-def _retry_payment(db: Connection, company: Company, problem: Problem) -> FollowUp:
-    keys = {"company_id": company.company_id, "payment_id": problem.peakflo_id}
-    undone = db.execute(load("outbox/list_undone"), keys).fetchall()
-    if not undone:
-        db.execute(
-            load("staging/queue_own_payment"),
-            {"realm_id": problem.realm_id, "peakflo_id": problem.peakflo_id},
+def _retry_payment(db: Connection, company: Company, problem: Problem, *, by: str) -> None:
+    if problem.peakflo_id is None:
+        return
+    doubts = decisions.doubts_of(db, company, problem.peakflo_id, [problem.code])
+    if doubts:
+        raise ConfigurationError(
+            "The payment may be in QuickBooks already, or somebody undid it there: look for it, then retry or "
+            "ignore the payment itself."
         )
-        return sync_follow_up(company)
-    for delivery_id, state in undone:
-        if state == "possible_orphan":
-            raise ConfigurationError(
-                f"The payment may be in QuickBooks already: look for it there, then retry or ignore delivery "
-                f"{delivery_id} itself."
-            )
-        # What is held goes by itself as soon as nothing keeps it.
-        if state == "rejected":
-            deliveries.retry(db, company, delivery_id)
-    return delivery_follow_up(company)
+    decisions.retry_or_look(db, company, problem.peakflo_id, by=by, codes=[problem.code])

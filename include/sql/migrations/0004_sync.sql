@@ -48,7 +48,15 @@ create index on sync.connect_request (expires_at);
 create table sync.company_setting (
     company_id text primary key,
     -- Two-way payment sync: whether Peakflo's payments are delivered to QuickBooks.
-    auto_sync boolean not null default true
+    auto_sync boolean not null default true,
+    -- How much may be written off of an invoice to close it: so much, or this share of what goes to it if that is
+    -- more.
+    rounding_limit numeric(20, 4) not null default 1 check (rounding_limit >= 0),
+    rounding_share numeric(6, 4) not null default 0.005 check (rounding_share between 0 and 1),
+    -- A payment of more than this waits until somebody approves it; null: none does.
+    approval_above numeric(20, 4) check (approval_above >= 0),
+    -- Whether what an invoice no longer owes is left unapplied, to the customer's credit; else the payment is held.
+    leaves_excess boolean not null default false
 );
 
 -- Which account of QuickBooks takes what, per purpose (fees, rounding, withholding tax type, currency, wallet).
@@ -141,8 +149,8 @@ where state <> 'resolved';
 
 create index on sync.problem (company_id, realm_id, state, last_seen_at desc);
 
--- Tell one version of what a problem is about from another: the staged record and what is wrong with it; the payment
--- that Peakflo sends with what QuickBooks has of it; or the consent under which a company is connected.
+-- Tell one version of what a problem is about from another: the staged record and what is wrong with it, or the consent
+-- under which a company is connected. A payment's problems are its standing, which knows by itself.
 create function sync.record_version(problem sync.problem) returns text
 language sql stable as $$
     select case problem.direction
@@ -158,33 +166,7 @@ language sql stable as $$
                 select ''
                 limit 1
             )
-        when 'outbound' then
-            md5(
-                jsonb_build_array(
-                    (
-                        select
-                            to_jsonb(payment)
-                            - array['source_id', 'source_updated_at', 'unapplied_amount', 'created_at']
-                        from peakflo.payment as payment
-                        where payment.company_id = problem.company_id and payment.id = problem.peakflo_id
-                    ),
-                    (
-                        select jsonb_agg(to_jsonb(allocation) order by allocation.position)
-                        from peakflo.payment_allocation as allocation
-                        where
-                            allocation.company_id = problem.company_id
-                            and allocation.payment_id = problem.peakflo_id
-                    ),
-                    (
-                        select encode(staged.content_hash, 'hex') || coalesce(staged.deleted_at::text, '')
-                        from mapping.payment as mapped
-                        inner join staging.payment as staged
-                            on mapped.realm_id = staged.realm_id and mapped.qbo_id = staged.qbo_id
-                        where mapped.realm_id = problem.realm_id and mapped.peakflo_id = problem.peakflo_id
-                    )
-                )::text
-            )
-        else
+        when 'connection' then
             (
                 select connection.connected_at::text
                 from sync.connection as connection

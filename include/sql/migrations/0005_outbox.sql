@@ -1,112 +1,371 @@
--- What Peakflo has for QuickBooks: each payment's deliveries, exactly once each.
+-- What Peakflo's payments are in QuickBooks: each record that was made or may have been made, exactly one at a time.
 create schema outbox;
 
+-- One row per record of QuickBooks that we made or may have made; never reset: what must not be taken for an earlier
+-- try is a new generation.
+create table outbox.record (
+    record_id bigint generated always as identity primary key,
+    company_id text not null,
+    realm_id text not null,
+    payment_id uuid not null,
+    document text not null check (document in ('payment', 'journal_entry')),
+    generation integer not null,
+    -- QuickBooks answers a repeated request id with the first answer; it takes 50 characters at most.
+    request_id text not null check (length(request_id) <= 50),
+    state text not null,
+    -- Why its state is what it is, if that needs a word: QuickBooks' fault code or one of ours.
+    code text,
+    reason text,
+    -- Null of one that was found without having been sent by this database.
+    payload jsonb,
+    -- What Peakflo said of the payment when it was sent.
+    sent_snapshot jsonb,
+    -- How often the request left that is undecided, or was last.
+    sends integer not null default 0,
+    -- Committed before the request leaves: from then on the record may exist in QuickBooks.
+    first_sent_at timestamptz,
+    sent_at timestamptz,
+    -- When QuickBooks was last asked whether it has it.
+    looked_at timestamptz,
+    made_at timestamptz,
+    qbo_id text,
+    -- The version that QuickBooks answered with, or that was found.
+    sync_token integer,
+    response jsonb,
+    -- The newest version that whoever delivers has read since; the sync's is in staging.
+    read_sync_token integer,
+    read_payload jsonb,
+    -- How often it was to be undone, and in which version.
+    undo_count integer not null default 0,
+    undone_sync_token integer,
+    created_at timestamptz not null default clock_timestamp(),
+    unique (company_id, payment_id, document, generation),
+    unique (realm_id, request_id),
+    -- A payment that may be in QuickBooks is cancelled, never removed: nothing would undo it there.
+    foreign key (company_id, payment_id) references peakflo.payment
+);
+
+-- At most one living record of a payment and document.
+create unique index record_living on outbox.record (company_id, payment_id, document)
+where state in ('intended', 'sent', 'unknown', 'made', 'undoing');
+
+create unique index record_in_quickbooks on outbox.record (realm_id, document, qbo_id) where qbo_id is not null;
+create index on outbox.record (payment_id);
+create index on outbox.record (company_id) where state in ('sent', 'unknown', 'undoing');
+
+-- The moves that there are.
+create table outbox.allowed_move (
+    from_state text not null,
+    to_state text not null,
+    meaning text not null,
+    primary key (from_state, to_state)
+);
+
+insert into outbox.allowed_move (from_state, to_state, meaning) values
+('intended', 'sent', 'its request leaves'),
+('intended', 'made', 'it is found in QuickBooks'),
+('intended', 'absent', 'it is not wanted any more and never left'),
+('sent', 'intended', 'QuickBooks turned the request away unread'),
+('sent', 'unknown', 'the answer was lost, or proves nothing'),
+('sent', 'made', 'QuickBooks made it, or it is found there'),
+('sent', 'refused', 'QuickBooks refused it, which proves that nothing was made'),
+('unknown', 'sent', 'the same request leaves once more'),
+('unknown', 'unknown', 'it was looked for'),
+('unknown', 'made', 'it is found in QuickBooks'),
+('unknown', 'absent', 'it is not in QuickBooks'),
+('unknown', 'refused', 'it was refused twice and is not in QuickBooks'),
+('absent', 'unknown', 'it was looked for once more'),
+('absent', 'made', 'it is met in QuickBooks after all'),
+('refused', 'absent', 'it is not wanted any more'),
+('refused', 'made', 'it is met in QuickBooks after all'),
+('made', 'undoing', 'the request that voids or deletes it leaves'),
+('made', 'made', 'it was read'),
+('made', 'gone', 'it was voided or deleted in QuickBooks by hand'),
+('undoing', 'undoing', 'the same request leaves once more, or it was read'),
+('undoing', 'undone', 'QuickBooks has voided or deleted it'),
+('undoing', 'made', 'it is as it was, or has a newer version'),
+('gone', 'undone', 'Peakflo wants it undone, too'),
+('gone', 'made', 'it was given money again in QuickBooks by hand'),
+('undone', 'made', 'it was given money again in QuickBooks by hand, and is wanted');
+
+-- What happened to each record: who moved it, in which run, and why.
+create table outbox.move (
+    move_id bigint generated always as identity primary key,
+    record_id bigint not null references outbox.record,
+    from_state text,
+    to_state text not null,
+    why text not null,
+    request_id text,
+    intuit_tid text,
+    -- The sync.run that moved it.
+    run_id bigint not null,
+    moved_at timestamptz not null default clock_timestamp()
+);
+
+create index on outbox.move (record_id);
+
+-- Move a record on: the only way to. What the move brings stands in facts, by the names of the columns.
+create function outbox.move(
+    moved_id bigint, new_state text, by_run bigint, because text, facts jsonb default '{}', tid text default null
+) returns void
+language plpgsql as $$
+declare
+    before outbox.record;
+    -- What becomes of a request to undo, while nobody knows whether it is carried out, leaves the record undoing, too.
+    leaves constant boolean = new_state = 'sent' or (new_state = 'undoing' and facts ? 'request_id');
+begin
+    select * into before from outbox.record where record_id = moved_id for update;
+    if not exists (
+        select from outbox.allowed_move where from_state = before.state and to_state = new_state
+    ) then
+        raise check_violation using
+            message = format('Record %s is %s: it cannot become %s.', moved_id, before.state, new_state);
+    end if;
+    update outbox.record
+    set
+        state = new_state,
+        code = facts ->> 'code',
+        reason = facts ->> 'reason',
+        payload = coalesce(facts -> 'payload', payload),
+        sent_snapshot = coalesce(facts -> 'sent_snapshot', sent_snapshot),
+        qbo_id = coalesce(facts ->> 'qbo_id', qbo_id),
+        sync_token = coalesce((facts ->> 'sync_token')::integer, sync_token),
+        response = coalesce(facts -> 'response', response),
+        read_sync_token = coalesce((facts ->> 'read_sync_token')::integer, read_sync_token),
+        read_payload = coalesce(facts -> 'read_payload', read_payload),
+        undone_sync_token = coalesce((facts ->> 'undone_sync_token')::integer, undone_sync_token),
+        undo_count = undo_count + (before.state = 'made' and new_state = 'undoing')::integer,
+        sends = case
+            when not leaves then sends
+            when before.state in ('intended', 'made') then 1
+            else sends + 1
+        end,
+        first_sent_at = case
+            when new_state = 'intended' then null
+            when leaves and before.state in ('intended', 'made') then clock_timestamp()
+            else first_sent_at
+        end,
+        sent_at = case when new_state = 'intended' then null when leaves then clock_timestamp() else sent_at end,
+        looked_at = case when facts ? 'looked' then clock_timestamp() else looked_at end,
+        made_at = case when new_state = 'made' then coalesce(made_at, clock_timestamp()) else made_at end
+    where record_id = moved_id;
+    insert into outbox.move (record_id, from_state, to_state, why, request_id, intuit_tid, run_id)
+    values (
+        moved_id, before.state, new_state, because,
+        case when leaves then coalesce(facts ->> 'request_id', before.request_id) end, tid, by_run
+    );
+    if before.document = 'payment' and (before.state = 'made') <> (new_state = 'made') then
+        perform outbox.identify(moved_id);
+    end if;
+end
+$$;
+
+-- Say who a payment is in QuickBooks, as soon as its record is there: from then on its echo is recognised.
+create function outbox.identify(identified_id bigint) returns void
+language plpgsql as $$
+declare
+    record outbox.record;
+begin
+    select * into record from outbox.record where record_id = identified_id;
+    if record.state = 'made' then
+        -- Another record that was taken for the payment stays Peakflo's.
+        update mapping.record as mapped
+        set peakflo_id = mapping.peakflo_id(mapped.realm_id, mapped.entity, mapped.qbo_id)
+        where
+            mapped.realm_id = record.realm_id
+            and mapped.entity = 'payment'
+            and mapped.peakflo_id = record.payment_id
+            and mapped.qbo_id <> record.qbo_id;
+        insert into mapping.record (realm_id, entity, qbo_id, peakflo_id, origin)
+        values (record.realm_id, 'payment', record.qbo_id, record.payment_id, 'peakflo')
+        on conflict (realm_id, qbo_id, entity) do update
+            set peakflo_id = excluded.peakflo_id, origin = excluded.origin;
+    end if;
+    update peakflo.payment
+    set source_id = case when record.state = 'made' then record.qbo_id end
+    where
+        company_id = record.company_id
+        and id = record.payment_id
+        and source_id is distinct from case when record.state = 'made' then record.qbo_id end;
+end
+$$;
+
+-- Where each payment of Peakflo's stands, and by which number people know it.
 create table outbox.delivery (
     delivery_id bigint generated always as identity primary key,
     company_id text not null,
     realm_id text not null,
     payment_id uuid not null,
-    leg text not null check (leg in ('payment', 'adjustment')),
-    operation text not null check (operation in ('create', 'void')),
-    generation integer not null default 0,
-    -- QuickBooks answers a repeated request id with the first answer; it takes 50 characters at most.
-    request_id text not null check (length(request_id) <= 50),
-    payload jsonb,
-    -- What Peakflo said of the payment when it was sent, to tell an edit from one that was taken back.
-    said jsonb,
-    state text not null default 'queued' check (
-        state in (
-            'queued', 'sending', 'delivered', 'held', 'rejected', 'unknown', 'possible_orphan', 'ignored', 'withdrawn'
-        )
-    ),
-    -- A stable name of why it is held, rejected or undecided.
-    code text,
-    reason text,
-    attempts integer not null default 0,
-    queued_at timestamptz not null default now(),
-    -- The first time that this generation's request left. Committed before it does: from then on the payment may exist
-    -- in QuickBooks.
-    first_sent_at timestamptz,
-    -- The last time that it left.
-    sent_at timestamptz,
-    delivered_at timestamptz,
-    qbo_id text,
-    sync_token integer,
-    response jsonb,
-    unique (realm_id, request_id),
-    -- A new generation of a delivery takes the place of the one before, whose attempts are kept.
-    unique (company_id, payment_id, leg, operation)
+    kind text not null default 'waits' check (kind in ('agrees', 'waits', 'differs', 'ignored')),
+    code text not null default 'queued',
+    sentence text,
+    queued_at timestamptz not null default clock_timestamp(),
+    since timestamptz not null default clock_timestamp(),
+    unique (company_id, payment_id)
 );
 
-create index on outbox.delivery (company_id, state) where state not in ('delivered', 'ignored');
-create index on outbox.delivery (payment_id);
-create index on outbox.delivery (realm_id, qbo_id) where qbo_id is not null;
+create index on outbox.delivery (company_id, kind) where kind <> 'agrees';
 
--- Undoings that were taken back, and whose records are to be compared anew.
-create index on outbox.delivery (company_id) where code = 'taken_back';
+-- The payments to look at again: something changed on either side.
+create table outbox.queue (
+    company_id text not null,
+    payment_id uuid not null,
+    queued_at timestamptz not null default clock_timestamp(),
+    primary key (company_id, payment_id)
+);
 
--- Wake whoever delivers; without a listener nothing is lost, the next round finds the delivery.
-create function outbox.announce() returns trigger
+-- What people decided about a difference of a payment, and never changes.
+create table outbox.decision (
+    decision_id bigint generated always as identity primary key,
+    company_id text not null,
+    payment_id uuid not null,
+    kind text not null check (kind in ('ignore', 'retry', 'relink', 'approve')),
+    code text not null,
+    -- Of the difference that it is about.
+    fingerprint text not null,
+    -- Whether the payment is settled otherwise, and not to be sent any more.
+    lets_go boolean not null default false,
+    -- What Peakflo said of the payment then.
+    snapshot jsonb not null,
+    decided_by text not null,
+    decided_at timestamptz not null default clock_timestamp()
+);
+
+create index on outbox.decision (company_id, payment_id);
+
+-- Queue a payment to be looked at, and wake whoever delivers; without a listener nothing is lost, the next round finds
+-- it.
+create function outbox.enqueue(of_company text, of_payments uuid[]) returns void
 language plpgsql as $$
 begin
-    perform pg_notify('outbox_delivery', new.company_id);
+    insert into outbox.delivery (company_id, realm_id, payment_id)
+    select company_id, realm_id, id
+    from peakflo.payment
+    where company_id = of_company and id = any(of_payments) and origin = 'peakflo'
+    order by created_at, id
+    on conflict do nothing;
+    insert into outbox.queue (company_id, payment_id)
+    select of_company, payment_id
+    from unnest(of_payments) as payment (payment_id)
+    order by payment_id
+    on conflict (company_id, payment_id) do update set queued_at = excluded.queued_at;
+    if cardinality(of_payments) > 0 then
+        perform pg_notify('outbox_delivery', of_company);
+    end if;
+end
+$$;
+
+-- Begin a record of a payment, which at once becomes what it is to be.
+create function outbox.begin(
+    of_company text,
+    of_realm text,
+    of_payment uuid,
+    of_document text,
+    of_generation integer,
+    with_request_id text,
+    new_state text,
+    by_run bigint,
+    because text,
+    facts jsonb
+) returns bigint
+language plpgsql as $$
+declare
+    begun_id bigint;
+begin
+    insert into outbox.record (company_id, realm_id, payment_id, document, generation, request_id, state)
+    values (of_company, of_realm, of_payment, of_document, of_generation, with_request_id, 'intended')
+    returning record_id into begun_id;
+    perform outbox.move(begun_id, new_state, by_run, because, facts);
+    return begun_id;
+end
+$$;
+
+-- Queue a payment of Peakflo's that was taken or changed, in the transaction that does it. A payment and its
+-- allocations belong into one transaction: from its commit on, the payment may be sent.
+create function outbox.queue_payment() returns trigger
+language plpgsql as $$
+declare
+    bookkeeping constant text[] = array['source_id', 'source_updated_at', 'deleted_at', 'unapplied_amount'];
+begin
+    if tg_op = 'UPDATE' and to_jsonb(new) - bookkeeping = to_jsonb(old) - bookkeeping then
+        return null;
+    end if;
+    perform outbox.enqueue(new.company_id, array[new.id]);
     return null;
 end
 $$;
 
-create trigger announce_delivery
-after insert or update of state on outbox.delivery
+create trigger queue_payment
+after insert or update on peakflo.payment
 for each row
-when (new.state = 'queued' or new.code = 'retried')
-execute function outbox.announce();
+when (new.origin = 'peakflo')
+execute function outbox.queue_payment();
 
--- Each time that QuickBooks was asked to carry a delivery out, or whether it had.
-create table outbox.attempt (
-    attempt_id bigint generated always as identity primary key,
-    delivery_id bigint not null references outbox.delivery,
-    -- The sync.run that made it.
-    run_id bigint not null,
-    request_id text not null,
-    action text not null check (action in ('send', 'search')),
-    started_at timestamptz not null default clock_timestamp(),
-    ended_at timestamptz,
-    -- Null: the process ended before there was an answer.
-    outcome text check (outcome in ('delivered', 'found', 'not_found', 'rejected', 'not_admitted', 'unknown')),
-    intuit_tid text,
-    error text
-);
+create function outbox.queue_allocations() returns trigger
+language plpgsql as $$
+begin
+    perform outbox.enqueue(payment.company_id, array_agg(payment.id))
+    from (select distinct company_id, payment_id from edited) as allocation
+    inner join peakflo.payment as payment
+        on allocation.company_id = payment.company_id and allocation.payment_id = payment.id
+    where payment.origin = 'peakflo'
+    group by payment.company_id;
+    return null;
+end
+$$;
 
-create index on outbox.attempt (delivery_id);
+create trigger queue_added_allocations
+after insert on peakflo.payment_allocation
+referencing new table as edited
+for each statement execute function outbox.queue_allocations();
 
--- Records of QuickBooks that stood for a payment or its journal entry once: undone, and sent anew since.
-create table outbox.former_record (
-    delivery_id bigint not null references outbox.delivery,
-    generation integer not null,
-    realm_id text not null,
-    leg text not null,
-    qbo_id text not null,
-    request_id text not null,
-    payload jsonb,
-    response jsonb,
-    delivered_at timestamptz,
-    -- The version in which Peakflo undid it; null if that was done in QuickBooks.
-    undone_sync_token integer,
-    retired_at timestamptz not null default now(),
-    primary key (delivery_id, generation)
-);
+create trigger queue_changed_allocations
+after update on peakflo.payment_allocation
+referencing new table as edited
+for each statement execute function outbox.queue_allocations();
 
-create index on outbox.former_record (realm_id, leg, qbo_id);
+create trigger queue_removed_allocations
+after delete on peakflo.payment_allocation
+referencing old table as edited
+for each statement execute function outbox.queue_allocations();
 
--- The same for each attempt at a leg and operation of a payment; Intuit: 50 characters at most.
-create function outbox.request_id(leg text, operation text, payment_id uuid, generation integer) returns text
-language sql immutable strict parallel safe
-return
-'pf-'
-|| left(leg, 1)
-|| case operation when 'void' then 'v' else '' end
-|| '-'
-|| replace(payment_id::text, '-', '')
-|| case when generation > 0 then '-g' || generation else '' end;
+create function outbox.queue_decided() returns trigger
+language plpgsql as $$
+begin
+    perform outbox.enqueue(new.company_id, array[new.payment_id]);
+    return null;
+end
+$$;
+
+create trigger queue_decided
+after insert on outbox.decision
+for each row execute function outbox.queue_decided();
+
+-- Queue all payments of a company that have not come to rest: what they wait for may be there.
+create function outbox.queue_company() returns trigger
+language plpgsql as $$
+begin
+    perform outbox.enqueue(company_id, array_agg(payment_id))
+    from outbox.delivery
+    where company_id = coalesce(new.company_id, old.company_id) and kind <> 'agrees'
+    group by company_id;
+    return null;
+end
+$$;
+
+create trigger queue_mapped
+after insert or update or delete on sync.account_mapping
+for each row execute function outbox.queue_company();
+
+create trigger queue_switched
+after insert or update on sync.company_setting
+for each row execute function outbox.queue_company();
+
+create trigger queue_connected
+after update of status, realm_id on sync.connection
+for each row
+when ((old.status, old.realm_id) is distinct from (new.status, new.realm_id))
+execute function outbox.queue_company();
 
 -- Tell whether a customer may pay for another one: for itself and for its sub-customers.
 create function outbox.pays_for(of_company text, payer uuid, owner uuid) returns boolean
@@ -156,7 +415,7 @@ language sql stable parallel safe as $$
 $$;
 
 -- What a payment says in Peakflo, as far as QuickBooks is told.
-create function outbox.said(said_company text, said_payment uuid) returns jsonb
+create function outbox.snapshot(of_company text, of_payment uuid) returns jsonb
 language sql stable as $$
     select
         to_jsonb(payment) - array[
@@ -174,101 +433,11 @@ language sql stable as $$
             )
         )
     from peakflo.payment as payment
-    where payment.company_id = said_company and payment.id = said_payment
-$$;
-
--- What the lines of a payment's JSON apply to which transactions, comparable between two versions of it.
-create function outbox.applied(lines jsonb) returns jsonb
-language sql immutable parallel safe as $$
-    select coalesce(jsonb_agg(link.target order by link.target), '[]')
-    from (
-        select
-            jsonb_build_array(
-                linked.item ->> 'TxnType', linked.item ->> 'TxnId', trim_scale((line.item ->> 'Amount')::numeric)
-            ) as target
-        from jsonb_array_elements(lines) as line (item)
-        cross join lateral jsonb_array_elements(line.item -> 'LinkedTxn') as linked (item)
-    ) as link
-$$;
-
--- What a payment settles as Peakflo says now, in the form of outbox.applied.
-create function outbox.applied_now(said_company text, said_payment uuid) returns jsonb
-language sql stable as $$
-    with allocation as (
-        select
-            kept.*,
-            kept.withholding_tax_amount + kept.rounding_amount as written_off
-        from peakflo.payment_allocation as kept
-        where kept.company_id = said_company and kept.payment_id = said_payment
-    ),
-
-    target as (
-        select
-            'Invoice' as txn_type,
-            invoice.source_id as txn_id,
-            sum(allocation.amount + allocation.written_off) as amount
-        from allocation
-        inner join peakflo.invoice as invoice
-            on invoice.company_id = said_company and allocation.target_id = invoice.id
-        where allocation.target_type = 'invoice'
-        group by invoice.source_id
-        union all
-        select
-            'CreditMemo' as txn_type,
-            credit_note.source_id as txn_id,
-            sum(allocation.amount) as amount
-        from allocation
-        inner join peakflo.credit_note as credit_note
-            on credit_note.company_id = said_company and allocation.target_id = credit_note.id
-        where allocation.target_type = 'credit_note'
-        group by credit_note.source_id
-        union all
-        select
-            'JournalEntry' as txn_type,
-            (
-                select adjustment.qbo_id
-                from outbox.delivery as adjustment
-                where
-                    adjustment.company_id = said_company
-                    and adjustment.payment_id = said_payment
-                    and adjustment.leg = 'adjustment'
-                    and adjustment.operation = 'create'
-            ) as txn_id,
-            abs(sum(allocation.written_off)) as amount
-        from allocation
-        having sum(allocation.written_off) <> 0
-    )
-
-    select
-        coalesce(
-            jsonb_agg(
-                jsonb_build_array(txn_type, txn_id, trim_scale(amount))
-                order by jsonb_build_array(txn_type, txn_id, trim_scale(amount))
-            ),
-            '[]'
-        )
-    from target
-$$;
-
--- What the lines of a journal entry's JSON post, comparable between two versions of it; zeros post nothing.
-create function outbox.posted(of_realm text, lines jsonb) returns jsonb
-language sql stable parallel safe as $$
-    select coalesce(jsonb_agg(posting.facts order by posting.facts), '[]')
-    from (
-        select
-            jsonb_build_array(
-                line.item #>> '{JournalEntryLineDetail,PostingType}',
-                line.item #>> '{JournalEntryLineDetail,AccountRef,value}',
-                mapping.survivor(of_realm, line.item #>> '{JournalEntryLineDetail,Entity,EntityRef,value}'),
-                trim_scale((line.item ->> 'Amount')::numeric)
-            ) as facts
-        from jsonb_array_elements(lines) as line (item)
-        where (line.item ->> 'Amount')::numeric <> 0
-    ) as posting
+    where payment.company_id = of_company and payment.id = of_payment
 $$;
 
 -- Which payment of Peakflo's the note of a record names, if it does.
-create function outbox.marked(record jsonb) returns uuid
+create function outbox.payment_id_in_note(record jsonb) returns uuid
 language sql immutable parallel safe as $$
     select
         substring(
@@ -278,31 +447,35 @@ language sql immutable parallel safe as $$
 $$;
 
 -- The notes are searched in few of them.
-create index on staging.payment (realm_id, outbox.marked(payload))
+create index on staging.payment (realm_id, outbox.payment_id_in_note(payload))
 where payload ->> 'PrivateNote' like '%Peakflo payment %';
 
-create index on staging.journal_entry (realm_id, outbox.marked(payload))
+create index on staging.journal_entry (realm_id, outbox.payment_id_in_note(payload))
 where payload ->> 'PrivateNote' like '%Peakflo payment %';
 
--- What QuickBooks, as it was last read, has that bears the mark of a payment of Peakflo's and does not stand for an
--- earlier generation of it.
-create view outbox.marked_record as
+-- One version of a record, as decisions are told of it; nothing if there is none.
+create function outbox.version(sync_token integer, content jsonb, is_there boolean) returns jsonb
+language sql immutable parallel safe strict as $$
+    select
+        jsonb_build_object(
+            'sync_token', sync_token, 'content', content, 'is_alive', is_there and not staging.is_voided(content)
+        )
+$$;
+
+-- What QuickBooks, as it was last read, has of which the note names a payment of Peakflo's.
+create view outbox.named_record as
 select
-    marked.realm_id,
-    marked.leg,
-    outbox.marked(marked.payload) as payment_id,
-    marked.qbo_id,
-    marked.sync_token,
-    marked.qbo_updated_at,
-    marked.payload,
-    marked.deleted_at is null and not staging.is_voided(marked.payload) as is_alive
+    named.realm_id,
+    named.document,
+    outbox.payment_id_in_note(named.payload) as payment_id,
+    named.qbo_id,
+    outbox.version(named.sync_token, named.payload, named.deleted_at is null) as version
 from (
     select
         realm_id,
-        'payment' as leg,
+        'payment' as document,
         qbo_id,
         sync_token,
-        qbo_updated_at,
         deleted_at,
         payload
     from staging.payment
@@ -310,696 +483,109 @@ from (
     union all
     select
         realm_id,
-        'adjustment' as leg,
+        'journal_entry' as document,
         qbo_id,
         sync_token,
-        qbo_updated_at,
         deleted_at,
         payload
     from staging.journal_entry
     where payload ->> 'PrivateNote' like '%Peakflo payment %'
-) as marked
-where
-    outbox.marked(marked.payload) is not null
-    and not exists (
-        select
-        from outbox.former_record as former
-        where
-            former.realm_id = marked.realm_id
-            and former.leg = marked.leg
-            and former.qbo_id = marked.qbo_id
-    );
+) as named
+where outbox.payment_id_in_note(named.payload) is not null;
 
--- Tell whether two versions of a payment's JSON move the same money for the same; what one of them leaves out does not
--- tell them apart, nor does it that a customer was merged into another one.
-create function outbox.is_same_payment(of_realm text, one jsonb, other jsonb) returns boolean
-language sql stable parallel safe as $$
-    select
-        one is not null
-        and other is not null
-        and (
-            (one ->> 'TotalAmt')::numeric <> (other ->> 'TotalAmt')::numeric
-            or mapping.survivor(of_realm, one #>> '{CustomerRef,value}')
-            <> mapping.survivor(of_realm, other #>> '{CustomerRef,value}')
-            or one ->> 'TxnDate' <> other ->> 'TxnDate'
-            or one #>> '{DepositToAccountRef,value}' <> other #>> '{DepositToAccountRef,value}'
-            or (one ->> 'ExchangeRate')::numeric <> (other ->> 'ExchangeRate')::numeric
-            or outbox.applied(one -> 'Line') <> outbox.applied(other -> 'Line')
-        ) is not true
-$$;
-
--- Likewise of a journal entry's.
-create function outbox.is_same_entry(of_realm text, one jsonb, other jsonb) returns boolean
-language sql stable parallel safe as $$
-    select
-        one is not null
-        and other is not null
-        and (
-            outbox.posted(of_realm, one -> 'Line') <> outbox.posted(of_realm, other -> 'Line')
-            or one ->> 'TxnDate' <> other ->> 'TxnDate'
-            or (one ->> 'ExchangeRate')::numeric <> (other ->> 'ExchangeRate')::numeric
-        ) is not true
-$$;
-
--- Tell whether QuickBooks, as it was last read, has of a payment what Peakflo says of it now, whichever was changed.
-create function outbox.agrees(delivery outbox.delivery) returns boolean
-language sql stable as $$
-    select
-        exists (
-            select
-            from staging.payment as staged
-            inner join peakflo.payment as payment
-                on payment.company_id = delivery.company_id and payment.id = delivery.payment_id
-            inner join peakflo.customer as customer
-                on payment.company_id = customer.company_id and payment.customer_id = customer.id
-            where
-                staged.realm_id = delivery.realm_id
-                and staged.qbo_id = delivery.qbo_id
-                and staged.deleted_at is null
-                and (staged.payload ->> 'TotalAmt')::numeric = payment.amount
-                and mapping.survivor(staged.realm_id, staged.payload #>> '{CustomerRef,value}')
-                = mapping.survivor(staged.realm_id, customer.source_id)
-                and staged.payload ->> 'TxnDate' = payment.payment_date::text
-                and outbox.applied(staged.payload -> 'Line')
-                = outbox.applied_now(delivery.company_id, delivery.payment_id)
-                -- What is told by the account and the rate, and by the journal entry, is not worked out again.
-                and staged.payload #>> '{DepositToAccountRef,value}'
-                is not distinct from delivery.response #>> '{DepositToAccountRef,value}'
-                and (staged.payload ->> 'ExchangeRate')::numeric
-                is not distinct from (delivery.response ->> 'ExchangeRate')::numeric
-                and to_jsonb(payment) - array['amount', 'customer_id', 'payment_date']
-                @> delivery.said - array['amount', 'customer_id', 'payment_date', 'allocations', 'note', 'reference']
-        )
-$$;
-
--- Tell whether QuickBooks no longer has what a delivery made there, as it was last read.
-create function outbox.is_gone(delivery outbox.delivery) returns boolean
-language sql stable as $$
-    select
-        exists (
-            select
-            from staging.record as staged
-            where
-                staged.realm_id = delivery.realm_id
-                and staged.entity = case delivery.leg when 'payment' then 'payment' else 'journal_entry' end
-                and staged.qbo_id = delivery.qbo_id
-                and (staged.deleted_at is not null or staging.is_voided(staged.payload))
-        )
-$$;
-
--- Tell whether QuickBooks, as it was last read, has a payment again that was undone in some version.
-create function outbox.is_revived(delivery outbox.delivery, undone_sync_token integer) returns boolean
-language sql stable as $$
-    select
-        exists (
-            select
-            from staging.payment as staged
-            where
-                delivery.leg = 'payment'
-                and staged.realm_id = delivery.realm_id
-                and staged.qbo_id = delivery.qbo_id
-                and staged.sync_token > undone_sync_token
-        )
-        and not outbox.is_gone(delivery)
-$$;
-
--- Tell whether a staged payment that was undone, in a version that may not be known, has money again.
-create function outbox.has_money_again(
-    deleted_at timestamptz, payload jsonb, sync_token integer, undone_sync_token integer
-) returns boolean
-language sql immutable parallel safe as $$
-    select deleted_at is null and not staging.is_voided(payload) and sync_token > coalesce(undone_sync_token, -1)
-$$;
-
--- Tell whether QuickBooks, as it was last read, has money again in a record that stood for a payment once.
-create function outbox.has_revived_former(said_company text, said_payment uuid) returns boolean
-language sql stable as $$
-    select
-        exists (
-            select
-            from outbox.former_record as former
-            inner join outbox.delivery as delivery on former.delivery_id = delivery.delivery_id
-            inner join staging.payment as staged
-                on former.realm_id = staged.realm_id and former.qbo_id = staged.qbo_id
-            where
-                delivery.company_id = said_company
-                and delivery.payment_id = said_payment
-                and former.leg = 'payment'
-                and outbox.has_money_again(
-                    staged.deleted_at, staged.payload, staged.sync_token, former.undone_sync_token
-                )
-        )
-$$;
-
--- Close the problems of a payment that are over.
-create function outbox.close_problems(closed_company text, closed_payment uuid, codes text[]) returns void
-language sql as $$
-    update sync.problem
-    set state = 'resolved', resolved_at = now()
-    where
-        company_id = closed_company
-        and direction = 'outbound'
-        and peakflo_id = closed_payment
-        and code = any(codes)
-        and state <> 'resolved'
-$$;
-
--- Report that a payment was changed after it had been sent: what QuickBooks has is no longer the same. One that says
--- again what was sent is no problem any more.
-create function outbox.report_edit(edited_company text, edited_payments uuid[]) returns void
-language plpgsql as $$
-begin
-    perform 1
-    from outbox.delivery
-    where company_id = edited_company and payment_id = any(edited_payments)
-    order by delivery_id
-    for update;
-    perform outbox.close_problems(company_id, payment_id, array['edited_after_sending'])
-    from outbox.delivery
-    where
-        company_id = edited_company
-        and payment_id = any(edited_payments)
-        and leg = 'payment'
-        and operation = 'create'
-        and said = outbox.said(company_id, payment_id);
-    insert into sync.problem as kept (
-        company_id, realm_id, direction, entity, qbo_id, peakflo_id, code, message, cure, actor
-    )
-    select
-        company_id,
-        min(realm_id),
-        'outbound',
-        'payment',
-        '',
-        payment_id,
-        'edited_after_sending',
-        'The payment was changed in Peakflo after it had been sent to QuickBooks, which keeps what was sent.',
-        'Change it in QuickBooks likewise, or cancel the payment in Peakflo and enter it again.',
-        'bookkeeper'
-    from outbox.delivery
-    where
-        company_id = edited_company
-        and payment_id = any(edited_payments)
-        and leg = 'payment'
-        and operation = 'create'
-        and state in ('sending', 'delivered', 'unknown', 'possible_orphan')
-        and (said is null or said <> outbox.said(company_id, payment_id))
-    group by company_id, payment_id
-    on conflict (company_id, realm_id, direction, entity, qbo_id, code, peakflo_id) where state <> 'resolved' do update
-        set attempts = kept.attempts + 1, last_seen_at = now();
-end
-$$;
-
-create function outbox.report_payment_edit() returns trigger
-language plpgsql as $$
-declare
-    bookkeeping constant text[] = array[
-        'source_id', 'source_updated_at', 'deleted_at', 'status', 'settled_at', 'unapplied_amount', 'created_at'
-    ];
-begin
-    if to_jsonb(new) - bookkeeping is distinct from to_jsonb(old) - bookkeeping then
-        perform outbox.report_edit(new.company_id, array[new.id]);
-    end if;
-    return null;
-end
-$$;
-
-create trigger report_payment_edit
-after update on peakflo.payment
-for each row
-when (new.origin = 'peakflo')
-execute function outbox.report_payment_edit();
-
-create function outbox.report_allocation_edit() returns trigger
-language plpgsql as $$
-begin
-    perform outbox.report_edit(edited.company_id, array_agg(distinct edited.payment_id))
-    from edited
-    where exists (
-        select 1
-        from outbox.delivery as delivery
-        where delivery.company_id = edited.company_id and delivery.payment_id = edited.payment_id
-    )
-    group by edited.company_id;
-    return null;
-end
-$$;
-
-create trigger report_added_allocations
-after insert on peakflo.payment_allocation
-referencing new table as edited
-for each statement execute function outbox.report_allocation_edit();
-
-create trigger report_changed_allocations
-after update on peakflo.payment_allocation
-referencing new table as edited
-for each statement execute function outbox.report_allocation_edit();
-
-create trigger report_removed_allocations
-after delete on peakflo.payment_allocation
-referencing old table as edited
-for each statement execute function outbox.report_allocation_edit();
-
--- Begin a delivery anew, under a request id of its own: what it made before in QuickBooks is remembered, and is the
--- payment no more.
-create function outbox.renew(renewed_id bigint, new_state text) returns void
-language plpgsql as $$
-declare
-    renewed outbox.delivery;
-begin
-    select * into renewed from outbox.delivery where delivery_id = renewed_id;
-    if renewed.operation = 'create' and renewed.qbo_id is not null then
-        insert into outbox.former_record (
-            delivery_id, generation, realm_id, leg, qbo_id, request_id, payload, response, delivered_at,
-            undone_sync_token
-        )
-        values (
-            renewed.delivery_id, renewed.generation, renewed.realm_id, renewed.leg, renewed.qbo_id, renewed.request_id,
-            renewed.payload, renewed.response, renewed.delivered_at,
-            (
-                select undoing.sync_token
-                from outbox.delivery as undoing
-                where
-                    undoing.company_id = renewed.company_id
-                    and undoing.payment_id = renewed.payment_id
-                    and undoing.leg = renewed.leg
-                    and undoing.operation = 'void'
-                    and undoing.state = 'delivered'
-            )
-        );
-        if renewed.leg = 'payment' then
-            -- Still known as Peakflo's, so that it is never taken in as a payment of QuickBooks'.
-            update mapping.record
-            set peakflo_id = mapping.peakflo_id(realm_id, entity, qbo_id)
-            where
-                realm_id = renewed.realm_id
-                and entity = 'payment'
-                and qbo_id = renewed.qbo_id
-                and peakflo_id = renewed.payment_id;
-            update peakflo.payment
-            set source_id = null
-            where company_id = renewed.company_id and id = renewed.payment_id and source_id is not null;
-        end if;
-    end if;
-    -- To undo something once more does not settle how it differs.
-    if renewed.operation = 'create' then
-        perform outbox.close_problems(
-            renewed.company_id,
-            renewed.payment_id,
-            case renewed.leg
-                when 'payment'
-                    then array[
-                        'answer_differs', 'edited_after_sending', 'edited_in_quickbooks', 'voided_in_quickbooks',
-                        'deleted_in_quickbooks'
-                    ]
-                else array[
-                    'entry_answer_differs', 'entry_edited_in_quickbooks', 'entry_voided_in_quickbooks',
-                    'entry_deleted_in_quickbooks'
-                ]
-            end
-        );
-    end if;
-    update outbox.delivery
-    set
-        generation = generation + 1,
-        request_id = outbox.request_id(leg, operation, payment_id, generation + 1),
-        state = new_state,
-        code = null,
-        reason = null,
-        payload = null,
-        said = null,
-        queued_at = clock_timestamp(),
-        first_sent_at = null,
-        sent_at = null,
-        delivered_at = null,
-        qbo_id = null,
-        sync_token = null,
-        response = null
-    where delivery_id = renewed_id;
-end
-$$;
-
--- Let a delivery go on that did not reach QuickBooks, under a new request id: the old one might be answered with the
--- old answer. What ever left is looked for first, whatever it was answered: by the content that it had, and only once
--- the last request is over, unless that was refused for sure. Another is made anew, but for a journal entry that goes
--- without its payment.
-create function outbox.retry(retried_id bigint) returns void
-language sql as $$
-    update outbox.delivery
-    set
-        generation = generation + 1,
-        request_id = outbox.request_id(leg, operation, payment_id, generation + 1),
-        state = case when first_sent_at is null then 'queued' else 'unknown' end,
-        code = case when first_sent_at is not null then 'retried' end,
-        reason = case
-            when first_sent_at is not null
-                then 'It may be in QuickBooks: it is looked for there before it is sent anew.'
-        end,
-        payload = case when leg = 'adjustment' or first_sent_at is not null then payload end,
-        sent_at = case
-            when
-                state <> 'possible_orphan'
-                and (
-                    select attempt.outcome
-                    from outbox.attempt as attempt
-                    where attempt.delivery_id = retried_id and attempt.action = 'send'
-                    order by attempt.attempt_id desc
-                    limit 1
-                ) is distinct from 'rejected'
-                then sent_at
-        end
-    where delivery_id = retried_id
-$$;
-
--- Send once more what QuickBooks no longer has although the payment counts; false if that is not how it is. The journal
--- entry that a payment links goes with it; one beside its payment goes alone, and says what it said before.
-create function outbox.retry_gone(retried_id bigint, retried_company text) returns boolean
-language plpgsql as $$
-declare
-    gone outbox.delivery;
-begin
-    select delivery.* into gone
-    from outbox.delivery as delivery
-    inner join peakflo.payment as payment
-        on delivery.company_id = payment.company_id and delivery.payment_id = payment.id
-    where
-        delivery.delivery_id = retried_id
-        and delivery.company_id = retried_company
-        and delivery.operation = 'create'
-        and delivery.state in ('delivered', 'ignored')
-        and payment.status = 'active'
-        and outbox.is_gone(delivery)
-        and (
-            delivery.leg = 'payment'
-            or exists (
-                select
-                from outbox.delivery as whole
-                where
-                    whole.company_id = delivery.company_id
-                    and whole.payment_id = delivery.payment_id
-                    and whole.leg = 'payment'
-                    and whole.operation = 'create'
-                    and whole.state = 'delivered'
-                    and not whole.payload -> 'Line' @> '[{"LinkedTxn": [{"TxnType": "JournalEntry"}]}]'
-            )
-        )
-    for update of delivery;
-    if not found then
-        return false;
-    end if;
-    perform outbox.renew(retried_id, 'queued');
-    if gone.leg = 'adjustment' then
-        update outbox.delivery set payload = gone.payload, said = gone.said where delivery_id = retried_id;
-        return true;
-    end if;
-    perform outbox.renew(entry.delivery_id, 'withdrawn')
-    from outbox.delivery as entry
-    where
-        entry.company_id = gone.company_id
-        and entry.payment_id = gone.payment_id
-        and entry.leg = 'adjustment'
-        and entry.operation = 'create'
-        and entry.state in ('delivered', 'ignored')
-        and outbox.is_gone(entry);
-    return true;
-end
-$$;
-
--- Withdraw deliveries, with the problems for which they were set aside.
-create function outbox.withdraw(withdrawn_ids bigint[], new_code text, new_reason text) returns void
-language plpgsql as $$
-begin
-    perform outbox.close_problems(company_id, payment_id, array[code])
-    from outbox.delivery
-    where delivery_id = any(withdrawn_ids) and state = 'rejected' and code is not null;
-    update outbox.delivery
-    set state = 'withdrawn', code = new_code, reason = new_reason
-    where delivery_id = any(withdrawn_ids);
-end
-$$;
-
--- A payment that counts: nothing undoes it any more, and what was undone is made again. What is being undone right now
--- is made again when that is done.
-create function outbox.follow_active(followed_company text, followed_realm text, followed_payment uuid) returns void
-language plpgsql as $$
-declare
-    is_being_undone constant boolean = exists (
-        select
-        from outbox.delivery
-        where
-            company_id = followed_company
-            and payment_id = followed_payment
-            and operation = 'void'
-            and state in ('sending', 'unknown')
-    );
-begin
-    if not is_being_undone then
-        -- The journal entry waits for its payment, which sends it first.
-        perform outbox.renew(created.delivery_id, case created.leg when 'payment' then 'queued' else 'withdrawn' end)
-        from outbox.delivery as created
-        inner join outbox.delivery as undoing
-            on
-                created.company_id = undoing.company_id
-                and created.payment_id = undoing.payment_id
-                and created.leg = undoing.leg
-                and undoing.operation = 'void'
-        where
-            created.company_id = followed_company
-            and created.payment_id = followed_payment
-            and created.operation = 'create'
-            and created.state = 'delivered'
+-- Each record with the version that QuickBooks answered with, or that was found, and the newest one that was read
+-- since, by the sync or by whoever delivers.
+create view outbox.had as
+select
+    record.record_id,
+    record.company_id,
+    record.payment_id,
+    record.document,
+    record.generation,
+    record.state,
+    record.request_id,
+    record.code,
+    record.reason,
+    record.payload,
+    record.sent_snapshot,
+    record.qbo_id,
+    outbox.version(record.sync_token, record.response, true) as answer,
+    case
+        when
+            staged.qbo_id is not null
             and (
-                (undoing.state = 'delivered' and not outbox.is_revived(created, undoing.sync_token))
+                record.read_payload is null
+                or staged.deleted_at is not null
                 or (
-                    (undoing.state = 'ignored' or (undoing.state = 'withdrawn' and undoing.code = 'gone'))
-                    and outbox.is_gone(created)
+                    coalesce(record.read_payload ->> 'status', '') <> 'Deleted'
+                    and staged.sync_token >= record.read_sync_token
                 )
-            );
-        perform outbox.retry(delivery_id)
-        from outbox.delivery
-        where
-            company_id = followed_company
-            and payment_id = followed_payment
-            and operation = 'create'
-            and state = 'withdrawn'
-            and first_sent_at is not null;
-        insert into outbox.delivery as kept (company_id, realm_id, payment_id, leg, operation, request_id)
-        values (
-            followed_company, followed_realm, followed_payment, 'payment', 'create',
-            outbox.request_id('payment', 'create', followed_payment, 0)
-        )
-        on conflict (company_id, payment_id, leg, operation) do update
-            set state = 'queued', code = null, reason = null
-            where kept.state = 'withdrawn';
-    end if;
-    perform outbox.withdraw(
-        array(
-            select delivery_id
-            from outbox.delivery
-            where
-                company_id = followed_company
-                and payment_id = followed_payment
-                and operation = 'void'
-                and (state in ('queued', 'held', 'rejected') or not is_being_undone)
-        ),
-        'taken_back',
-        'The payment was taken up again in Peakflo.'
-    );
-end
-$$;
+            )
+            then outbox.version(staged.sync_token, staged.payload, staged.deleted_at is null)
+        else
+            outbox.version(
+                record.read_sync_token,
+                record.read_payload,
+                coalesce(record.read_payload ->> 'status', '') <> 'Deleted'
+            )
+    end as read,
+    record.sends,
+    record.undo_count,
+    record.undone_sync_token as undone_token,
+    record.first_sent_at,
+    record.sent_at,
+    record.looked_at
+from outbox.record as record
+left join staging.record as staged
+    on
+        record.realm_id = staged.realm_id
+        and record.document = staged.entity
+        and record.qbo_id = staged.qbo_id;
 
--- A payment that was cancelled: what was not sent is withdrawn, what was, or may have been, is undone.
-create function outbox.follow_cancelled(followed_company text, followed_payment uuid) returns void
-language plpgsql as $$
-begin
-    perform outbox.withdraw(
-        array(
-            select delivery_id
-            from outbox.delivery
-            where
-                company_id = followed_company
-                and payment_id = followed_payment
-                and operation = 'create'
-                and state in ('queued', 'held', 'rejected')
-        ),
-        null,
-        null
-    );
-    perform outbox.renew(undoing.delivery_id, 'queued')
-    from outbox.delivery as undoing
-    inner join outbox.delivery as created
-        on
-            undoing.company_id = created.company_id
-            and undoing.payment_id = created.payment_id
-            and undoing.leg = created.leg
-            and created.operation = 'create'
-    where
-        undoing.company_id = followed_company
-        and undoing.payment_id = followed_payment
-        and undoing.operation = 'void'
-        and undoing.state = 'withdrawn'
-        and undoing.code is distinct from 'gone'
-        and created.state in ('sending', 'delivered', 'unknown', 'possible_orphan');
-    insert into outbox.delivery (company_id, realm_id, payment_id, leg, operation, request_id)
-    select
-        company_id,
-        realm_id,
-        payment_id,
-        leg,
-        'void',
-        outbox.request_id(leg, 'void', payment_id, 0)
-    from outbox.delivery
-    where
-        company_id = followed_company
-        and payment_id = followed_payment
-        and operation = 'create'
-        and state in ('sending', 'delivered', 'unknown', 'possible_orphan')
-    -- The payment first: what it links goes after it.
-    order by leg desc
-    on conflict (company_id, payment_id, leg, operation) do nothing;
-end
-$$;
-
--- Queue a payment, in the transaction that settles it, and what undoes it once it is cancelled. A payment and its
--- allocations belong into one transaction: from its commit on, the payment may be sent.
-create function outbox.queue_payment() returns trigger
-language plpgsql as $$
-begin
-    -- Whoever changes a payment waits for the moment in which it is being read to be sent.
-    perform 1
-    from outbox.delivery
-    where company_id = new.company_id and payment_id = new.id
-    order by delivery_id
-    for update;
-    if new.status <> 'active' then
-        perform outbox.follow_cancelled(new.company_id, new.id);
-    elsif new.settled_at is not null then
-        perform outbox.follow_active(new.company_id, new.realm_id, new.id);
-    end if;
-    return null;
-end
-$$;
-
-create trigger queue_inserted_payment
-after insert on peakflo.payment
-for each row
-when (new.origin = 'peakflo')
-execute function outbox.queue_payment();
-
-create trigger queue_updated_payment
-after update of status, settled_at on peakflo.payment
-for each row
-when (new.origin = 'peakflo' and (old.status, old.settled_at) is distinct from (new.status, new.settled_at))
-execute function outbox.queue_payment();
-
--- What QuickBooks did meanwhile meets what became of the payment meanwhile.
-create function outbox.follow_delivery() returns trigger
-language plpgsql as $$
-declare
-    payment peakflo.payment;
-begin
-    select * into payment from peakflo.payment where company_id = new.company_id and id = new.payment_id;
-    if new.operation = 'create' then
-        if payment.status <> 'active' then
-            perform outbox.follow_cancelled(new.company_id, new.payment_id);
-        end if;
-    elsif new.code = 'gone' then
-        -- The journal entry is undone after its payment, unless that is sent anew.
-        update sync.problem
-        set state = 'resolved', resolved_at = now()
-        where
-            company_id = new.company_id
-            and direction = 'outbound'
-            and peakflo_id = new.payment_id
-            and state <> 'resolved'
-            and code <> 'twice_in_quickbooks'
-            and (new.leg = 'adjustment') = (code like 'entry\_%')
-            and (
-                code <> 'revived_in_quickbooks'
-                or not outbox.has_revived_former(new.company_id, new.payment_id)
-            );
-    elsif payment.status = 'active' and payment.settled_at is not null then
-        perform outbox.follow_active(new.company_id, payment.realm_id, new.payment_id);
-    end if;
-    return null;
-end
-$$;
-
--- One that was let go of or withdrawn and is there after all is undone if its payment was cancelled meanwhile.
-create trigger follow_created
-after update of state on outbox.delivery
-for each row
-when (
-    old.state is distinct from new.state
-    and new.operation = 'create'
-    and (
-        new.state in ('queued', 'held', 'rejected')
-        or (old.state in ('ignored', 'withdrawn') and new.state in ('unknown', 'delivered'))
-    )
-)
-execute function outbox.follow_delivery();
-
--- An undoing that was in the air when its payment was taken up again is not tried once more.
-create trigger follow_undone
-after update of state on outbox.delivery
-for each row
-when (
-    old.state is distinct from new.state
-    and new.operation = 'void'
-    and (
-        new.state in ('delivered', 'rejected')
-        or (new.state in ('queued', 'held') and old.state in ('sending', 'unknown'))
-        or (new.state = 'withdrawn' and new.code = 'gone')
-    )
-)
-execute function outbox.follow_delivery();
-
--- From a payment to all that came of it: each attempt and its run, each version that QuickBooks had of it, and the run
--- that brought that version.
+-- From a payment to all that came of it: each record, each move of it and its run, each version that QuickBooks had of
+-- it, and the run that brought that version.
 create view outbox.lineage as
 select
+    delivery.delivery_id,
     delivery.company_id,
-    delivery.realm_id,
     delivery.payment_id,
     payment.customer_id,
     payment.amount,
     payment.currency,
     payment.status as payment_status,
-    delivery.delivery_id,
-    delivery.leg,
-    delivery.operation,
-    delivery.generation,
-    delivery.state,
-    delivery.code,
-    delivery.reason,
-    delivery.qbo_id,
-    delivery.sync_token as delivered_sync_token,
-    delivery.queued_at,
-    delivery.delivered_at,
-    attempt.attempt_id,
-    attempt.request_id,
-    attempt.action,
-    attempt.outcome,
-    attempt.started_at as attempted_at,
-    attempt.ended_at,
-    attempt.intuit_tid,
-    attempt.error,
+    delivery.kind,
+    record.record_id,
+    record.realm_id,
+    record.document,
+    record.generation,
+    record.state,
+    record.code,
+    record.reason,
+    record.qbo_id,
+    record.sync_token,
+    record.created_at,
+    record.made_at,
+    move.move_id,
+    move.from_state,
+    move.to_state,
+    move.why,
+    move.request_id,
+    move.intuit_tid,
+    move.moved_at,
     run.run_id,
     run.dag_id,
     run.dag_run_id,
     run.try_number,
-    echo.sync_token as staged_sync_token,
-    echo.deleted_at as staged_deleted_at,
-    echo.versions as staged_versions
+    echo.versions
 from outbox.delivery as delivery
 left join peakflo.payment as payment
     on delivery.company_id = payment.company_id and delivery.payment_id = payment.id
-left join outbox.attempt as attempt on delivery.delivery_id = attempt.delivery_id
-left join sync.run as run on attempt.run_id = run.run_id
+left join outbox.record as record
+    on delivery.company_id = record.company_id and delivery.payment_id = record.payment_id
+left join outbox.move as move on record.record_id = move.record_id
+left join sync.run as run on move.run_id = run.run_id
 left join lateral (
     select
-        max(version.sync_token) as sync_token,
-        max(version.deleted_at) as deleted_at,
         jsonb_agg(
             jsonb_build_object(
                 'sync_token', version.sync_token,
@@ -1015,77 +601,67 @@ left join lateral (
     from staging.version as version
     left join sync.run as reading on version.run_id = reading.run_id
     where
-        version.realm_id = delivery.realm_id
-        and version.qbo_id = delivery.qbo_id
-        and version.entity = case delivery.leg when 'payment' then 'payment' else 'journal_entry' end
+        version.realm_id = record.realm_id
+        and version.qbo_id = record.qbo_id
+        and version.entity = record.document
 ) as echo on true;
 
 -- What Peakflo took and QuickBooks' balances know nothing of, for the verdicts before reminders: payments that are not
--- in QuickBooks, or may not be, and those that were voided or deleted there while Peakflo has the money. One whose
--- delivery a person let go of was settled otherwise; one that was let go of after it had been undone in QuickBooks is
--- as QuickBooks says.
+-- in QuickBooks, or may not be, and those that were voided or deleted there just now. One that a person let go of was
+-- settled otherwise; one that was let go of after it had been undone in QuickBooks is as QuickBooks says.
 create view outbox.outside_payment as
-select
-    payment.company_id,
-    payment.realm_id,
-    payment.id as payment_id,
-    payment.customer_id,
-    payment.currency,
-    payment.payment_date,
-    payment.amount,
-    payment.created_at,
-    exists(
-        select
-        from outbox.delivery as delivery
-        where
-            delivery.company_id = payment.company_id
-            and delivery.payment_id = payment.id
-            and delivery.leg = 'payment'
-            and delivery.operation = 'create'
-            and delivery.state = 'ignored'
-    ) as is_let_go
-from peakflo.payment as payment
-where
-    payment.origin = 'peakflo'
-    and payment.source_id is null
-    and payment.status = 'active'
-    and payment.deleted_at is null
-union all
-select
-    payment.company_id,
-    payment.realm_id,
-    payment.id as payment_id,
-    payment.customer_id,
-    payment.currency,
-    payment.payment_date,
-    payment.amount,
-    payment.created_at,
-    false as is_let_go
-from (
-    select distinct
-        problem.company_id,
-        problem.peakflo_id
-    from sync.problem as problem
+with outside as (
+    select payment.*
+    from peakflo.payment as payment
     where
-        problem.direction = 'outbound'
-        and problem.code in ('voided_in_quickbooks', 'deleted_in_quickbooks')
-        and problem.state <> 'resolved'
-) as undone
-inner join peakflo.payment as payment
-    on undone.company_id = payment.company_id and undone.peakflo_id = payment.id
+        payment.origin = 'peakflo'
+        and payment.source_id is null
+        and payment.status = 'active'
+        and payment.deleted_at is null
+    union all
+    select payment.*
+    from outbox.queue as queue
+    inner join peakflo.payment as payment
+        on queue.company_id = payment.company_id and queue.payment_id = payment.id
+    inner join staging.payment as staged
+        on payment.realm_id = staged.realm_id and payment.source_id = staged.qbo_id
+    where
+        payment.status = 'active'
+        and payment.deleted_at is null
+        and (staged.deleted_at is not null or staging.is_voided(staged.payload))
+)
+
+select
+    outside.company_id,
+    outside.realm_id,
+    outside.id as payment_id,
+    outside.customer_id,
+    outside.currency,
+    outside.payment_date,
+    outside.amount,
+    outside.created_at,
+    coalesce(decided.lets_go, false) as is_let_go
+from outside
+left join lateral (
+    select decision.lets_go
+    from outbox.decision as decision
+    where
+        decision.company_id = outside.company_id
+        and decision.payment_id = outside.id
+        and (decision.lets_go or decision.kind = 'retry')
+    order by decision.decision_id desc
+    limit 1
+) as decided on true
 where
-    payment.source_id is not null
-    and payment.status = 'active'
-    and payment.deleted_at is null
-    and not exists (
+    not coalesce(decided.lets_go, false)
+    or not exists (
         select
-        from outbox.delivery as delivery
+        from outbox.record as record
         where
-            delivery.company_id = payment.company_id
-            and delivery.payment_id = payment.id
-            and delivery.leg = 'payment'
-            and delivery.operation = 'create'
-            and delivery.state = 'ignored'
+            record.company_id = outside.company_id
+            and record.payment_id = outside.id
+            and record.document = 'payment'
+            and record.state = 'gone'
     );
 
 -- What of such a payment counts for which invoice, whoever the invoice's customer is by now, and what of it is more

@@ -1,3 +1,10 @@
--- Leave a round in which nothing was sent or asked out of the log: what is held comes up every few minutes.
+-- Take a run out of the log that found nothing to be done.
 delete from sync.run
-where run_id = %(run_id)s;
+where
+    run_id = %(run_id)s
+    and not exists (
+        select
+        from outbox.move
+        where move.run_id = %(run_id)s
+    )
+returning run_id;

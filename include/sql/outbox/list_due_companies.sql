@@ -1,4 +1,4 @@
--- List the connected companies that have something to deliver, and that nobody is delivering for.
+-- List the connected companies that have payments to look at, and that nobody is delivering for.
 with held as (
     -- An advisory lock shows its 64-bit key in two halves.
     select (locks.classid::bigint << 32) | locks.objid::bigint as company_key
@@ -13,21 +13,24 @@ with held as (
 
 select connection.company_id
 from sync.connection as connection
+left join sync.company_setting as setting on connection.company_id = setting.company_id
 where
     connection.status = 'connected'
-    and exists (
-        select 1
-        from outbox.delivery as delivery
-        where
-            delivery.company_id = connection.company_id
-            and (
-                (
-                    delivery.state in ('queued', 'held')
-                    -- Those wait until their books are connected again.
-                    and (delivery.realm_id = connection.realm_id or delivery.code is distinct from 'other_books')
-                )
-                or (delivery.state in ('sending', 'unknown') and delivery.realm_id = connection.realm_id)
-            )
+    and (
+        exists (
+            select
+            from outbox.queue as queue
+            where queue.company_id = connection.company_id
+        )
+        or exists (
+            select
+            from outbox.delivery as delivery
+            where
+                delivery.company_id = connection.company_id
+                and delivery.kind <> 'agrees'
+                and (delivery.code <> 'auto_sync_off' or coalesce(setting.auto_sync, true))
+                and (delivery.code <> 'other_books' or delivery.realm_id = connection.realm_id)
+        )
     )
     and hashtextextended('delivery/' || connection.company_id, 0) not in (select held.company_key from held)
 order by connection.company_id;

@@ -1,18 +1,15 @@
--- List a company's deliveries, the newest first; all, or those in some states.
+-- List a company's payments for QuickBooks, the newest first; all, or those that stand in some way.
 select
     delivery.delivery_id,
     delivery.realm_id,
     delivery.payment_id::text as payment_id,
-    delivery.leg,
-    delivery.operation,
-    delivery.state,
+    delivery.kind,
     delivery.code,
-    delivery.reason,
-    delivery.attempts,
-    delivery.qbo_id,
+    delivery.sentence,
     delivery.queued_at,
-    delivery.first_sent_at,
-    delivery.delivered_at,
+    delivery.since,
+    payment.source_id as qbo_id,
+    payment.status,
     payment.amount,
     payment.currency,
     payment.payment_date::text as payment_date,
@@ -24,7 +21,7 @@ left join peakflo.customer as customer
     on payment.company_id = customer.company_id and payment.customer_id = customer.id
 where
     delivery.company_id = %(company_id)s
-    and (%(states)s::text[] is null or delivery.state = any(%(states)s::text[]))
+    and (%(kinds)s::text[] is null or delivery.kind = any(%(kinds)s::text[]))
     and (%(before)s::bigint is null or delivery.delivery_id < %(before)s)
 order by delivery.delivery_id desc
 limit %(most)s;

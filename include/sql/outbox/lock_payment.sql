@@ -1,5 +1,5 @@
--- Lock the payment of a delivery before the delivery, in the order in which whoever changes a payment does.
-select 1
+-- Keep others from changing a payment until the transaction ends.
+select id
 from peakflo.payment
 where company_id = %(company_id)s and id = %(payment_id)s
 for no key update;

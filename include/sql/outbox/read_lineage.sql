@@ -1,32 +1,26 @@
--- Follow a delivery's payment to all of its deliveries, their attempts, and the versions that QuickBooks had.
+-- Follow a payment to all that came of it: its records, their moves, and the versions that QuickBooks had.
 select
-    lineage.delivery_id,
-    lineage.leg,
-    lineage.operation,
-    lineage.state,
-    lineage.qbo_id,
-    lineage.delivered_sync_token,
-    lineage.queued_at,
-    lineage.delivered_at,
-    lineage.attempt_id,
-    lineage.request_id,
-    lineage.action,
-    lineage.outcome,
-    lineage.attempted_at,
-    lineage.ended_at,
-    lineage.intuit_tid,
-    lineage.error,
-    lineage.run_id,
-    lineage.dag_id,
-    lineage.dag_run_id,
-    lineage.try_number,
-    lineage.staged_versions
-from outbox.lineage as lineage
-where
-    lineage.company_id = %(company_id)s
-    and lineage.payment_id = (
-        select named.payment_id
-        from outbox.delivery as named
-        where named.company_id = %(company_id)s and named.delivery_id = %(delivery_id)s
-    )
-order by lineage.delivery_id, lineage.attempt_id;
+    record_id,
+    document,
+    generation,
+    state,
+    code,
+    reason,
+    qbo_id,
+    created_at,
+    made_at,
+    move_id,
+    from_state,
+    to_state,
+    why,
+    request_id,
+    intuit_tid,
+    moved_at,
+    run_id,
+    dag_id,
+    dag_run_id,
+    try_number,
+    versions
+from outbox.lineage
+where company_id = %(company_id)s and delivery_id = %(delivery_id)s and record_id is not null
+order by document desc, generation asc, move_id asc;

@@ -53,19 +53,29 @@ unbooked as (
     group by allocation.invoice_id
 ),
 
--- Peakflo's payments of an invoice whose state in QuickBooks somebody has to look into.
+-- Peakflo's payments of an invoice whose state in QuickBooks somebody has to look into, or nobody has looked at since
+-- it changed.
 questioned as (
     select
         allocation.target_id as invoice_id,
         array_agg(distinct allocation.payment_id::text order by allocation.payment_id::text) as payment_ids
-    from sync.problem as problem
+    from (
+        select problem.peakflo_id as payment_id
+        from sync.problem as problem
+        where
+            problem.company_id = %(company_id)s
+            and problem.realm_id = %(realm_id)s
+            and problem.direction = 'outbound'
+            and problem.state = 'open'
+        union all
+        select queue.payment_id
+        from outbox.queue as queue
+        inner join outbox.record as record
+            on queue.company_id = record.company_id and queue.payment_id = record.payment_id
+        where queue.company_id = %(company_id)s and record.state = 'made'
+    ) as doubtful
     inner join peakflo.payment_allocation as allocation
-        on allocation.company_id = %(company_id)s and problem.peakflo_id = allocation.payment_id
-    where
-        problem.company_id = %(company_id)s
-        and problem.realm_id = %(realm_id)s
-        and problem.direction = 'outbound'
-        and problem.state = 'open'
+        on allocation.company_id = %(company_id)s and doubtful.payment_id = allocation.payment_id
     group by allocation.target_id
 )
 

@@ -19,9 +19,8 @@ with waiting as (
     where
         delivery.company_id = %(company_id)s
         and delivery.realm_id = %(realm_id)s
-        and delivery.leg = 'payment'
-        and delivery.operation = 'create'
-        and delivery.state in ('queued', 'held')
+        and delivery.kind = 'waits'
+        and payment.status = 'active'
 )
 
 select

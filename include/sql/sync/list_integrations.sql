@@ -30,7 +30,7 @@ select
     last_run.ended_at as last_sync_at,
     oldest.changed_since as fresh_until,
     problems.open_problems,
-    deliveries.held_deliveries,
+    deliveries.waiting_payments,
     calls.metered_calls
 from listed
 left join lateral (
@@ -51,9 +51,9 @@ cross join lateral (
     where problem.company_id = listed.company_id and problem.realm_id = listed.realm_id and problem.state = 'open'
 ) as problems
 cross join lateral (
-    select count(*) as held_deliveries
+    select count(*) as waiting_payments
     from outbox.delivery as delivery
-    where delivery.company_id = listed.company_id and delivery.realm_id = listed.realm_id and delivery.state = 'held'
+    where delivery.company_id = listed.company_id and delivery.realm_id = listed.realm_id and delivery.kind = 'waits'
 ) as deliveries
 cross join lateral (
     select coalesce(sum(api_call.metered), 0)::bigint as metered_calls

@@ -17,26 +17,13 @@ select
     problem.decision,
     problem.decided_by,
     problem.decided_at,
-    delivery.delivery_id,
-    delivery.state as delivery_state
+    delivery.delivery_id
 from sync.problem as problem
-left join lateral (
-    select
-        waiting.delivery_id,
-        waiting.state
-    from outbox.delivery as waiting
-    where
+left join outbox.delivery as delivery
+    on
         problem.direction = 'outbound'
-        and waiting.company_id = problem.company_id
-        and waiting.payment_id = problem.peakflo_id
-    -- Of a payment's deliveries, the one that waits for a person.
-    order by
-        waiting.state in ('possible_orphan', 'rejected') desc,
-        waiting.state <> 'delivered' desc,
-        waiting.leg desc,
-        waiting.delivery_id asc
-    limit 1
-) as delivery on true
+        and problem.company_id = delivery.company_id
+        and problem.peakflo_id = delivery.payment_id
 where
     problem.company_id = %(company_id)s
     and problem.realm_id = %(realm_id)s

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Reques
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from include.receivables.company import companies
-from include.receivables.outbound import deliveries
-from include.receivables.views import company_status, concerns, problem_actions
+from include.receivables.views import company_status, concerns, deliveries, problem_actions
 from include.receivables.views.company_status import RunFilter
 from include.receivables.views.problem_actions import FollowUp, UnknownProblemError
 from include.web import audit, status_charts

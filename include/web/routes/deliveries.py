@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from include.receivables.outbound import deliveries
-from include.receivables.views import company_status, concerns, lineage, problem_actions
-from include.receivables.views.delivery_choices import read_choices
+from include.errors import ConfigurationError
+from include.receivables.outbound import decisions
+from include.receivables.outbound.decisions import Choices, choices_of
+from include.receivables.views import company_status, deliveries, lineage, problem_actions
+from include.receivables.views.deliveries import read_choices
 from include.web import audit
 from include.web.database import Db, KnownCompany
 from include.web.rendering import redirect, render
 from include.web.runs import dag_runs_of, start
-from include.web.security import Operator, Viewer
+from include.web.security import Admin, Operator, Viewer
 
 router = APIRouter(prefix="/companies/{company_id}/deliveries")
 
 Json = dict[str, Any]
 
-UNDECIDED = "undecided"
 CONFIRMED = "yes"
 
 
-def known_lineage(
-    db: Db, company: KnownCompany, delivery_id: Annotated[int, Path(ge=1, lt=2**63)]
-) -> list[Json]:
-    """Follow a delivery's payment; that of another company is the same as none."""
-    followed = lineage.follow(db, company, delivery_id)
-    if not followed:
-        raise HTTPException(404, "There is no such delivery.")
-    return followed
+def known_payment(db: Db, company: KnownCompany, delivery_id: Annotated[int, Path(ge=1, lt=2**63)]) -> UUID:
+    """Return the payment that is known by a number; that of another company is the same as none."""
+    try:
+        return deliveries.payment_of(db, company, delivery_id)
+    except ConfigurationError:
+        raise HTTPException(404, "There is no such delivery.") from None
 
 
-Lineage = Annotated[list[Json], Depends(known_lineage)]
+KnownPayment = Annotated[UUID, Depends(known_payment)]
 
 
 @router.get("")
@@ -44,13 +44,14 @@ def list_deliveries(
     user: Viewer,
     db: Db,
     company: KnownCompany,
-    state: str = "",
+    kind: Literal["", "agrees", "waits", "differs", "ignored"] = "",
     before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
 ) -> HTMLResponse:
-    """List the deliveries, all or those in a state."""
-    states = list(concerns.UNDECIDED) if state == UNDECIDED else [state] if state else None
+    """List the payments, all or those that stand in some way."""
     most = company_status.PAGE
-    rows = deliveries.list_deliveries(db, company, states=states, before=before, most=most + 1)
+    rows = deliveries.list_deliveries(
+        db, company, kinds=[kind] if kind else None, before=before, most=most + 1
+    )
     return render(
         request,
         user,
@@ -60,7 +61,7 @@ def list_deliveries(
         has_more=len(rows) > most,
         before=before,
         counts=company_status.count_deliveries(db, company),
-        chosen=state,
+        chosen=kind,
         **dag_runs_of(request),
     )
 
@@ -72,30 +73,35 @@ def show_delivery(
     db: Db,
     company: KnownCompany,
     delivery_id: int,
-    followed: Lineage,
+    payment_id: KnownPayment,
     run: str = "",
 ) -> HTMLResponse:
-    """Show a delivery: its state, what is or would be sent, and all that came of its payment."""
-    delivery = deliveries.show(db, company, delivery_id)
+    """Show a payment: where it stands, what was or would be sent, and all that came of it."""
     answer = deliveries.dry_run(db, company, delivery_id)
+    standing = deliveries.read_standing(db, company, delivery_id)
     return render(
         request,
         user,
         "delivery.html",
         company=company,
-        delivery=delivery,
-        payment=_payment(db, company, delivery_id),
+        delivery=_delivery(db, company, delivery_id),
         answer=answer,
         requests=[each | {"payload": _readable(each["payload"])} for each in answer["requests"]],
-        lineage=followed,
-        choices=read_choices(db, company, delivery_id),
+        lineage=lineage.follow(db, company, delivery_id),
+        differences=standing.differences if standing else (),
+        choices=choices_of(standing) if standing else Choices(),
         **dag_runs_of(request, run),
     )
 
 
 @router.get("/{delivery_id}/retry")
 def ask_before_retry(
-    request: Request, user: Operator, db: Db, company: KnownCompany, delivery_id: int, followed: Lineage
+    request: Request,
+    user: Operator,
+    db: Db,
+    company: KnownCompany,
+    delivery_id: int,
+    payment_id: KnownPayment,
 ) -> HTMLResponse:
     """Say what a retry may lead to."""
     return render(
@@ -103,14 +109,17 @@ def ask_before_retry(
         user,
         "delivery_retry.html",
         company=company,
-        delivery=deliveries.show(db, company, delivery_id),
+        delivery=_delivery(db, company, delivery_id),
         choices=read_choices(db, company, delivery_id),
-        payment=_payment(db, company, delivery_id),
     )
 
 
 def needs_confirmation(
-    db: Db, company: KnownCompany, delivery_id: int, followed: Lineage, confirmed: Annotated[str, Form()] = ""
+    db: Db,
+    company: KnownCompany,
+    delivery_id: int,
+    payment_id: KnownPayment,
+    confirmed: Annotated[str, Form()] = "",
 ) -> bool:
     """Tell whether a retry may be wrong, and nobody has said that it is not."""
     return read_choices(db, company, delivery_id).doubt is not None and confirmed != CONFIRMED
@@ -121,12 +130,13 @@ def retried(
     db: Db,
     company: KnownCompany,
     delivery_id: int,
+    payment_id: KnownPayment,
     is_asked: Annotated[bool, Depends(needs_confirmation)],
 ) -> bool:
-    """Retry a delivery as far as the database goes, and tell whether it was done."""
+    """Decide to retry a payment, and tell whether that was done."""
     if is_asked:
         return False
-    deliveries.retry(db, company, delivery_id)
+    decisions.retry(db, company, payment_id, by=user.name)
     audit.record(user, "quickbooks.delivery_retry", company.company_id, delivery_id=delivery_id)
     return True
 
@@ -146,23 +156,72 @@ async def retry_delivery(
     return await start(request, user, company, problem_actions.delivery_follow_up(company), page)
 
 
+def approved(user: Admin, db: Db, company: KnownCompany, delivery_id: int, payment_id: KnownPayment) -> bool:
+    """Approve a payment."""
+    decisions.approve(db, company, payment_id, by=user.name)
+    audit.record(user, "quickbooks.delivery_approve", company.company_id, delivery_id=delivery_id)
+    return True
+
+
+def relinked(
+    user: Operator, db: Db, company: KnownCompany, delivery_id: int, payment_id: KnownPayment
+) -> bool:
+    """Relink a payment."""
+    decisions.relink(db, company, payment_id, by=user.name)
+    audit.record(user, "quickbooks.delivery_relink", company.company_id, delivery_id=delivery_id)
+    return True
+
+
 @router.post("/{delivery_id}/ignore")
 def ignore_delivery(
-    request: Request, user: Operator, db: Db, company: KnownCompany, delivery_id: int, followed: Lineage
+    request: Request,
+    user: Operator,
+    db: Db,
+    company: KnownCompany,
+    delivery_id: int,
+    payment_id: KnownPayment,
 ) -> RedirectResponse:
-    """Let go of a delivery."""
-    deliveries.ignore(db, company, delivery_id)
+    """Ignore how a payment differs, or let go of one that was not sent."""
+    decisions.ignore(db, company, payment_id, by=user.name)
     audit.record(user, "quickbooks.delivery_ignore", company.company_id, delivery_id=delivery_id)
     return redirect(
         request,
         user,
         f"companies/{company.company_id}/deliveries/{delivery_id}",
-        notice="Ignored: Peakflo does not send it. Retry takes that back.",
+        notice="Ignored, until it changes. What was not sent is not sent any more; Retry takes that back.",
     )
 
 
-def _payment(db: Db, company: KnownCompany, delivery_id: int) -> Json:
-    """Read what the list says of one delivery: its customer, amount and date."""
+@router.post("/{delivery_id}/approve")
+async def approve_delivery(
+    request: Request,
+    user: Admin,
+    company: KnownCompany,
+    delivery_id: int,
+    is_done: Annotated[bool, Depends(approved)],
+) -> RedirectResponse:
+    """Let a payment go that is larger than the company lets go by itself."""
+    return await start(
+        request, user, company, problem_actions.delivery_follow_up(company), f"deliveries/{delivery_id}"
+    )
+
+
+@router.post("/{delivery_id}/relink")
+async def relink_delivery(
+    request: Request,
+    user: Operator,
+    company: KnownCompany,
+    delivery_id: int,
+    is_done: Annotated[bool, Depends(relinked)],
+) -> RedirectResponse:
+    """Apply a payment to the invoice that took the place of the one it was taken for."""
+    return await start(
+        request, user, company, problem_actions.delivery_follow_up(company), f"deliveries/{delivery_id}"
+    )
+
+
+def _delivery(db: Db, company: KnownCompany, delivery_id: int) -> Json:
+    """Read what the list says of one payment."""
     [row] = deliveries.list_deliveries(db, company, before=delivery_id + 1, most=1)
     return row
 

@@ -24,7 +24,7 @@ HEADERS = [
     "Last sync",
     "Records as of",
     "Open problems",
-    "Held deliveries",
+    "Waiting payments",
     "Calls this month",
 ]
 
@@ -97,9 +97,12 @@ def test_each_company_has_a_row_with_what_one_looks_for_first(
         " ('acme', '9130001', 'connection', 'c', '', '', '', 'ignored')"
     )
     db.execute(
-        "insert into outbox.delivery (company_id, realm_id, payment_id, leg, operation, request_id, state)"
-        " select 'acme', '9130001', gen_random_uuid(), 'payment', 'create', n::text, state"
-        " from (values (1, 'held'), (2, 'held'), (3, 'held'), (4, 'delivered')) as each (n, state)"
+        "insert into outbox.delivery (company_id, realm_id, payment_id, kind, code)"
+        " select 'acme', '9130001', gen_random_uuid(), kind, code"
+        " from (values"
+        " ('waits', 'queued'), ('waits', 'account_unmapped'), ('waits', 'undecided'),"
+        " ('agrees', 'delivered'), ('differs', 'edited_in_quickbooks'), ('ignored', 'let_go')"
+        ") as each (kind, code)"
     )
     db.execute(
         "insert into sync.api_call values"

@@ -56,6 +56,8 @@ NEEDED = {
     ("GET", f"{COMPANY}/deliveries/{{delivery_id}}/retry"): ACT,
     ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/retry"): ACT,
     ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/ignore"): ACT,
+    ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/approve"): ADMINISTER,
+    ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/relink"): ACT,
 }
 JSON = {("GET", f"{COMPANY}/progress"), ("GET", f"{COMPANY}/reminders/{{reminder_run_id}}")}
 MAY = {

@@ -18,6 +18,8 @@ from include.receivables.connecting import consent
 from include.receivables.connecting.consent import Answer, Visitor
 from include.receivables.inbound import jobs
 from include.receivables.outbound import account_mapping, delivery_jobs
+from include.receivables.outbound.delivering import deliver_company
+from include.receivables.outbound.work import Work
 from include.receivables.reminders import refreshing
 from include.receivables.reminders.check import ReminderRequest
 from tests.support import truth
@@ -201,14 +203,14 @@ def test_a_payment_taken_for_the_first_books_never_goes_to_the_second_and_goes_o
 
     assert payments_in(bench, other_books) == before
     for payment_id in (paid, also):
-        delivery = cashier.delivery(payment_id)
-        assert (delivery["state"], delivery["code"]) == ("held", "other_books")
-        assert f"{first.realm_id}, but {other_books} is connected now" in delivery["reason"]
+        assert cashier.standing(payment_id) == ("waits", "other_books")
+        sentence = cashier.delivery(payment_id)["sentence"]
+        assert f"{first.realm_id}, but {other_books} is connected now" in sentence
 
     move_to(first, first.realm_id, keep_books, imports=False)
     push(bench)
-    assert cashier.states(paid) == {"payment create": "delivered"}
-    assert cashier.states(also) == {"payment create": "delivered"}
+    assert cashier.states(paid) == {"payment": ["made"]}
+    assert cashier.states(also) == {"payment": ["made"]}
     assert payments_in(bench, other_books) == before
 
 
@@ -221,12 +223,12 @@ def test_a_delivery_at_work_sends_nothing_of_the_new_books_to_the_old_ones(first
         [bill] = second.cashier.invoices(1)
         payment_id = second.cashier.take(bill)
         run = runs.start_concurrent_run(bench.db, opened.company, dag_id="test", dag_run_id="late")
-        work = delivery_jobs.Work(opened.db, opened.quickbooks, run)
-        delivery_jobs.deliver_company(work)
+        work = Work(opened.db, opened.quickbooks, run)
+        deliver_company(work)
 
-    assert second.cashier.delivery(payment_id)["state"] == "held"
+    assert second.cashier.standing(payment_id) == ("waits", "other_books")
     push(bench)
-    assert second.cashier.states(payment_id) == {"payment create": "delivered"}
+    assert second.cashier.states(payment_id) == {"payment": ["made"]}
 
 
 def test_an_undelivered_answer_of_the_first_books_is_asked_for_only_there(first, other_books, keep_books):
@@ -238,16 +240,16 @@ def test_an_undelivered_answer_of_the_first_books_is_asked_for_only_there(first,
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever ends that delivery
         push(bench)
     bench.sandbox.clear_faults()
-    assert cashier.delivery(paid)["state"] in ("sending", "unknown")
+    assert cashier.record(paid)["state"] in ("sent", "unknown")
 
     move_to(first, other_books, keep_books).cashier.map_accounts()
     bench.sandbox.reset_calls(first.realm_id)
     push(bench)
-    assert cashier.delivery(paid)["state"] in ("sending", "unknown")
+    assert cashier.record(paid)["state"] in ("sent", "unknown")
 
     move_to(first, first.realm_id, keep_books, imports=False)
     push(bench)
-    assert cashier.states(paid) == {"payment create": "delivered"}
+    assert cashier.states(paid) == {"payment": ["made"]}
 
 
 def test_reminders_know_only_the_invoices_of_the_books_that_are_connected(first, other_books, keep_books):

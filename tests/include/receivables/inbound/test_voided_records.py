@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.receivables.outbound.response_diff import is_voided
+from include.receivables.outbound import compare
 from tests.support.staged import Staged, staged_company
 
 if TYPE_CHECKING:
@@ -133,4 +133,4 @@ def test_both_homes_of_the_rule_say_the_same(books: Staged):
     for record, is_void in cases:
         text = json.dumps(record)
         [(in_sql,)] = books.rows("select staging.is_voided(%s::jsonb)", text)
-        assert (in_sql, is_voided(json.loads(text, parse_float=Decimal))) == (is_void, is_void), record
+        assert (in_sql, compare.is_void(json.loads(text, parse_float=Decimal))) == (is_void, is_void), record

@@ -547,7 +547,7 @@ def test_the_echo_of_our_own_deliveries_costs_one_read_and_ends_there(cashier: C
     outcome = read(bench, company)
 
     assert outcome.calls == 1
-    assert {cashier.states(payment)["payment create"] for payment in payments} == {"delivered"}
+    assert {cashier.standing(payment) for payment in payments} == {("agrees", "delivered")}
     paid = bench.db.execute("select distinct status from peakflo.payment where id = any(%s)", [payments])
     assert paid.fetchall() == [("active",)]
     assert receive(bench, listener) == 0

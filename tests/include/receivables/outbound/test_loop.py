@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import two_sides
+from tests.support.delivery_trace import Trace
 from tests.support.random_life import Life
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.cashier import Cashier
 
 # The full size is 1,000 events in 50 cycles: LOOP_EVENTS=1000 LOOP_CYCLES=50 LOOP_SEEDS=1,2,3
@@ -22,7 +25,11 @@ IDLE_CYCLES = 10
 
 @pytest.mark.timeout(300 + EVENTS * 2)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_both_sides_agree_after_random_life_and_then_nothing_is_written_any_more(cashier: Cashier, seed: int):
+def test_both_sides_agree_after_random_life_and_then_nothing_is_written_any_more(
+    cashier: Cashier, seed: int, db_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    trace = Trace(db_url, tmp_path / "requests")
+    trace.watch_here(monkeypatch)
     life = Life(cashier, seed)
     for _ in range(CYCLES):
         life.happen(EVENTS // CYCLES)
@@ -30,6 +37,7 @@ def test_both_sides_agree_after_random_life_and_then_nothing_is_written_any_more
         cashier.bench.sandbox.advance_clock(life.random.choice((0, 60, 300, 900)))
     life.rest()
     assert two_sides.disagreements(cashier) == []
+    assert trace.objections(cashier.bench.db) == []
     assert len(life.taken) > EVENTS / 10
 
     realm = cashier.company.realm_id

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from unicodedata import category
 from uuid import UUID, uuid4
 
 import msgspec
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.quickbooks.writing import encode
 from include.receivables.outbound import payloads
 from include.receivables.outbound.payloads import (
     Accounts,
@@ -106,18 +108,18 @@ CASES = {
 }
 
 
-def legs(outgoing: OutgoingPayment) -> dict[str, str]:
+def documents(outgoing: OutgoingPayment) -> dict[str, str]:
     """Return the bodies that a payment becomes, as they are sent."""
     bodies = {}
     if payloads.needs_adjustment(outgoing):
         bodies["JournalEntry"] = payloads.adjustment(outgoing)
     bodies["Payment"] = payloads.payment(outgoing, ENTRY)
-    return {name: payloads.encode(body).decode() for name, body in bodies.items()}
+    return {name: encode(body).decode() for name, body in bodies.items()}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_payment_becomes_the_json_on_file(case):
-    members = ",".join(f'"{name}":{body}' for name, body in legs(CASES[case]).items())
+    members = ",".join(f'"{name}":{body}' for name, body in documents(CASES[case]).items())
 
     written = msgspec.json.format(f"{{{members}}}", indent=2)
 
@@ -130,7 +132,7 @@ def test_every_golden_file_is_of_a_case():
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_payment_gives_the_same_bytes(case):
-    assert legs(CASES[case]) == legs(replace(CASES[case]))
+    assert documents(CASES[case]) == documents(replace(CASES[case]))
 
 
 CENTS = st.integers(0, 10**9).map(lambda cents: Decimal(cents) / 100)
@@ -205,7 +207,7 @@ def test_each_invoice_is_settled_in_full_and_the_rest_stays_unapplied(outgoing):
 def test_amounts_are_numbers_with_the_digits_they_have():
     outgoing = replace(PARTIAL, amount=Decimal("12345678901234.1000"), settlements=())
 
-    assert b'"TotalAmt":12345678901234.10,' in payloads.encode(payloads.payment(outgoing))
+    assert b'"TotalAmt":12345678901234.10,' in encode(payloads.payment(outgoing))
 
 
 def test_a_payment_that_links_a_journal_entry_cannot_go_before_it():
@@ -219,33 +221,25 @@ def test_a_payment_without_fee_tax_and_rounding_has_no_journal_entry():
         payloads.adjustment(PARTIAL)
 
 
-ANSWER = b'{"Line":[{"Id":"0"}],"domain":"QBO","Id":"901","SyncToken":"0"}'
-
-
-def test_the_answered_journal_entry_is_linked():
-    assert payloads.linked_entry(WITHHOLDING, ANSWER) == LinkedEntry("901")
-
-
 def test_a_journal_entry_over_a_fee_only_is_not_linked():
-    entry = payloads.linked_entry(FEE, ANSWER)
-
-    assert entry is None
-    assert [line["LinkedTxn"][0]["TxnType"] for line in payloads.payment(FEE, entry)["Line"]] == ["Invoice"]
+    assert payloads.payment(FEE) == payloads.payment(FEE, ENTRY)
+    assert [line["LinkedTxn"][0]["TxnType"] for line in payloads.payment(FEE)["Line"]] == ["Invoice"]
 
 
-def test_request_ids_tell_leg_operation_and_generation_apart_and_fit():
+def test_request_ids_tell_document_generation_and_undoing_apart_and_fit():
     payment_id = uuid4()
     ids = {
-        payloads.request_id(payment_id, leg, operation, generation)
-        for leg in ("payment", "adjustment")
-        for operation in ("create", "void")
-        for generation in (0, 1, 12345)
+        payloads.request_id(payment_id, document, generation, undo_count)
+        for document in ("payment", "journal_entry")
+        for generation in (0, 1, 1234)
+        for undo_count in (0, 1, 1234)
     }
 
-    assert len(ids) == 12
+    assert len(ids) == 18
     assert max(map(len, ids)) <= 50
     assert payloads.request_id(PAYMENT_ID, "payment") == "pf-p-6f1c2a539b0e4c378f5d2e7a1b90c4d8"
-    assert payloads.request_id(PAYMENT_ID, "adjustment", generation=2).endswith("c4d8-g2")
+    assert payloads.request_id(PAYMENT_ID, "journal_entry", 2) == "pf-j-6f1c2a539b0e4c378f5d2e7a1b90c4d8-g2"
+    assert payloads.request_id(PAYMENT_ID, "payment", 2, 1).endswith("c4d8-g2-u1")
 
 
 def test_reference_numbers_are_short_and_of_one_payment_each():
@@ -262,3 +256,20 @@ def test_a_long_note_is_cut_but_never_its_marker():
     assert len(note) <= 4000
     assert note.startswith("long long")
     assert note.endswith(f" · Peakflo payment {PAYMENT_ID}")
+
+
+@given(note=st.text(max_size=5000), reference=st.text(max_size=50))
+def test_a_note_holds_nothing_that_quickbooks_cannot_take(note: str, reference: str):
+    written = payloads.payment(replace(PARTIAL, note=note, reference=reference or None))["PrivateNote"]
+
+    assert len(written.encode("utf-16-le")) <= 2 * 4000
+    assert all(sign.isprintable() or category(sign) == "Zs" for sign in written)
+    assert written.endswith(f"Peakflo payment {PAYMENT_ID}")
+
+
+def test_a_note_keeps_all_words_of_people_and_loses_emoji_and_controls():
+    note = payloads.payment(replace(PARTIAL, note="Grüße \U0001f389 从 Ada\x07\nthanks", reference=None))[
+        "PrivateNote"
+    ]
+
+    assert note.startswith("Grüße  从 Ada thanks · ")

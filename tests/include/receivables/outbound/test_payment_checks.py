@@ -132,7 +132,6 @@ def test_a_payment_that_is_cancelled_or_removed_is_checked_no_more(desk):
     payment_id = desk.pay({"amount": 100})
 
     desk.db.execute("update peakflo.payment set status = 'voided', amount = 0 where id = %s", [payment_id])
-    desk.db.execute("delete from outbox.delivery")
     desk.db.execute("delete from peakflo.payment where id = %s", [payment_id])
 
     assert desk.count() == 0

@@ -161,7 +161,7 @@ def test_a_payment_that_names_no_books_is_delivered(cashier: Cashier) -> None:
     [invoice] = cashier.invoices(1)
     payment_id = cashier.take(invoice, realm_id=None)
     cashier.push()
-    assert cashier.states(payment_id) == {"payment create": "delivered"}
+    assert cashier.states(payment_id) == {"payment": ["made"]}
 
 
 def test_a_payment_for_the_books_of_before_says_so(desk: Desk) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.errors import ConfigurationError, UnreachableError
-from include.receivables.outbound import deliveries
-from tests.support.payment_steps import alive, delivered, lose_answer, retry, settle, undo
+from tests.support.payment_steps import alive, delivered, ignore, lose_answer, retry, settle, undo
 
 if TYPE_CHECKING:
     from tests.support.cashier import Cashier
@@ -19,12 +18,12 @@ def test_a_payment_undone_in_quickbooks_is_sent_once_more_when_a_person_retries_
     cashier: Cashier, how: str
 ):
     payment_id = delivered(cashier)
-    first = cashier.delivery(payment_id)
     undo(cashier, payment_id, how)
+    assert cashier.problems() == [f"{how.removesuffix('e')}ed_in_quickbooks"]
     retry(cashier, payment_id)
     settle(cashier)
-    second = cashier.delivery(payment_id)
-    assert (second["state"], second["generation"]) == ("delivered", 1)
+    first, second = cashier.records(payment_id)
+    assert (first["state"], second["state"]) == ("gone", "made")
     assert second["request_id"] == f"{first['request_id']}-g1"
     [record] = alive(cashier, payment_id)
     assert record["Id"] == second["qbo_id"] != first["qbo_id"]
@@ -43,7 +42,7 @@ def test_a_payment_sent_once_more_is_adopted_when_its_answer_is_lost(cashier: Ca
     lose_answer(cashier)
     settle(cashier)
     [record] = alive(cashier, payment_id)
-    assert cashier.delivery(payment_id)["qbo_id"] == record["Id"]
+    assert cashier.record(payment_id)["qbo_id"] == record["Id"]
     assert cashier.problems() == []
 
 
@@ -62,7 +61,7 @@ def test_a_payment_sent_once_more_is_recognised_before_its_answer_is_recorded(ca
     assert len(cashier.rows("peakflo.payment")) == before
     settle(cashier)
     [record] = alive(cashier, payment_id)
-    assert cashier.delivery(payment_id)["qbo_id"] == record["Id"]
+    assert cashier.record(payment_id)["qbo_id"] == record["Id"]
     assert cashier.problems() == []
 
 
@@ -70,9 +69,10 @@ def test_a_payment_sent_once_more_is_recognised_before_its_answer_is_recorded(ca
 def test_a_payment_undone_in_quickbooks_may_be_left_so(cashier: Cashier, how: str):
     payment_id = delivered(cashier)
     undo(cashier, payment_id, how)
-    deliveries.ignore(cashier.bench.db, cashier.company, cashier.delivery(payment_id)["delivery_id"])
+    ignore(cashier, payment_id)
     settle(cashier)
-    assert cashier.states(payment_id) == {"payment create": "ignored"}
+    assert cashier.states(payment_id) == {"payment": ["gone"]}
+    assert cashier.delivery(payment_id)["kind"] == "ignored"
     assert alive(cashier, payment_id) == []
     assert cashier.problems() == []
 
@@ -80,7 +80,7 @@ def test_a_payment_undone_in_quickbooks_may_be_left_so(cashier: Cashier, how: st
 def test_a_payment_left_undone_may_still_be_sent_once_more(cashier: Cashier):
     payment_id = delivered(cashier)
     undo(cashier, payment_id, "delete")
-    deliveries.ignore(cashier.bench.db, cashier.company, cashier.delivery(payment_id)["delivery_id"])
+    ignore(cashier, payment_id)
     retry(cashier, payment_id)
     settle(cashier)
     assert len(alive(cashier, payment_id)) == 1
@@ -88,19 +88,17 @@ def test_a_payment_left_undone_may_still_be_sent_once_more(cashier: Cashier):
 
 def test_a_payment_that_is_in_quickbooks_can_be_neither_retried_nor_ignored(cashier: Cashier):
     payment_id = delivered(cashier, processing_fee="2")
-    for leg in ("payment", "adjustment"):
-        delivery_id = cashier.delivery(payment_id, leg)["delivery_id"]
-        for decide in (deliveries.retry, deliveries.ignore):
-            with pytest.raises(ConfigurationError, match="is delivered: that cannot be"):
-                decide(cashier.bench.db, cashier.company, delivery_id)
+    cashier.push()
+    for decide in (retry, ignore):
+        with pytest.raises(ConfigurationError, match="agrees with QuickBooks: there is nothing to"):
+            decide(cashier, payment_id)
 
 
 def test_a_payment_whose_entry_was_deleted_with_it_is_sent_once_more_with_another(cashier: Cashier):
     payment_id = delivered(cashier, amount="97", processing_fee="2", rounding_amount="3")
-    entry = cashier.delivery(payment_id, "adjustment")["qbo_id"]
-    cashier.books.delete("Payment", cashier.delivery(payment_id)["qbo_id"])
+    entry = cashier.record(payment_id, "journal_entry")["qbo_id"]
     cashier.books.delete("JournalEntry", entry)
-    cashier.bench.sync(cashier.company)
+    undo(cashier, payment_id, "delete")
     retry(cashier, payment_id)
     settle(cashier)
     [record], [made] = alive(cashier, payment_id), alive(cashier, payment_id, "JournalEntry")
@@ -112,7 +110,7 @@ def test_a_payment_whose_entry_was_deleted_with_it_is_sent_once_more_with_anothe
 
 def test_a_payment_whose_entry_is_still_there_is_sent_once_more_with_the_same(cashier: Cashier):
     payment_id = delivered(cashier, amount="97", processing_fee="2", rounding_amount="3")
-    entry = cashier.delivery(payment_id, "adjustment")["qbo_id"]
+    entry = cashier.record(payment_id, "journal_entry")["qbo_id"]
     undo(cashier, payment_id, "delete")
     retry(cashier, payment_id)
     settle(cashier)
@@ -153,4 +151,4 @@ def test_a_payment_that_was_sent_twice_survives_a_merge_of_everything(cashier: C
     assert cashier.rows("peakflo.payment") == before
     assert cashier.problems() == []
     mapped = cashier.rows("mapping.payment", peakflo_id=payment_id)
-    assert [row["qbo_id"] for row in mapped] == [cashier.delivery(payment_id)["qbo_id"]]
+    assert [row["qbo_id"] for row in mapped] == [cashier.record(payment_id)["qbo_id"]]

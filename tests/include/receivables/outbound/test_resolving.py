@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.errors import UnreachableError
-from include.receivables.outbound import deliveries, payloads
+from include.receivables.outbound import payloads
+from tests.support import payment_steps
+from tests.support.payment_steps import push_later, retry
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -19,27 +21,21 @@ NOTE = "as agreed on the phone"
 
 def lose_request(cashier: Cashier, payment_id: UUID) -> None:
     """Let a request be lost on its way, so that nobody knows whether it arrived."""
-    lose(cashier, "reset")
+    payment_steps.lose_answer(cashier, "reset")
     cashier.push(settled_after=timedelta(minutes=2))
-    assert cashier.states(payment_id) == {"payment create": "unknown"}
+    assert cashier.states(payment_id) == {"payment": ["unknown"]}
 
 
 def lose_answer(cashier: Cashier, payment_id: UUID) -> str:
     """Let an answer be lost, and return the Id of what was created."""
-    lose(cashier, "lost_answer")
+    payment_steps.lose_answer(cashier)
     cashier.bench.sandbox.add_fault("500", realm=cashier.company.realm_id, path="query")
     with pytest.raises(UnreachableError):
         cashier.push()
     cashier.bench.sandbox.clear_faults()
-    assert cashier.states(payment_id) == {"payment create": "unknown"}
+    assert cashier.states(payment_id) == {"payment": ["unknown"]}
     [[record]] = cashier.in_quickbooks().values()
     return str(record["Id"])
-
-
-def lose(cashier: Cashier, kind: str) -> None:
-    cashier.bench.sandbox.add_fault(
-        kind, realm=cashier.company.realm_id, path="payment", method="POST", count=1
-    )
 
 
 def pay_by_hand(cashier: Cashier, invoice: Json, **fields: str) -> str:
@@ -58,18 +54,18 @@ def test_a_payment_by_hand_that_bears_the_same_reference_is_not_adopted(cashier:
     if is_synced:
         cashier.bench.sync(cashier.company)
 
-    cashier.push()
+    push_later(cashier)
 
-    delivery = cashier.delivery(payment_id)
-    assert (delivery["state"], delivery["code"]) == ("possible_orphan", "unmarked_found")
+    assert cashier.states(payment_id) == {"payment": ["unknown"]}
+    assert cashier.standing(payment_id) == ("differs", "unmarked_found")
     assert cashier.problems() == ["unmarked_found"]
     assert cashier.in_quickbooks() == {}
     # A person finds out that it is another payment, and gives it another reference.
     cashier.books.change("Payment", copy, PaymentRefNum="1042")
     cashier.bench.sync(cashier.company)
-    deliveries.retry(cashier.bench.db, cashier.company, delivery["delivery_id"])
+    retry(cashier, payment_id)
     cashier.push()
-    assert cashier.states(payment_id) == {"payment create": "delivered"}
+    assert cashier.states(payment_id) == {"payment": ["made"]}
     [[record]] = cashier.in_quickbooks().values()
     assert record["Id"] != copy
     assert cashier.problems() == []
@@ -86,8 +82,8 @@ def test_ours_is_adopted_beside_a_copy_of_it(cashier: Cashier, is_synced: bool):
 
     cashier.push()
 
-    assert cashier.states(payment_id) == {"payment create": "delivered"}
-    assert cashier.delivery(payment_id)["qbo_id"] == qbo_id
+    assert cashier.states(payment_id) == {"payment": ["made"]}
+    assert cashier.record(payment_id)["qbo_id"] == qbo_id
     assert cashier.problems() == []
 
 
@@ -103,7 +99,7 @@ def test_what_was_given_another_reference_is_adopted_by_its_note(cashier: Cashie
 
     cashier.push()
 
-    assert cashier.states(payment_id) == {"payment create": "delivered"}
+    assert cashier.states(payment_id) == {"payment": ["made"]}
     assert [each["Id"] for [each] in cashier.in_quickbooks().values()] == [qbo_id]
 
 
@@ -114,13 +110,14 @@ def test_a_payment_that_may_be_there_and_cannot_be_read_is_not_sent_again(cashie
     payment_id = cashier.take(invoice)
     qbo_id = lose_answer(cashier, payment_id)
     cashier.bench.sandbox.serve(realm, "Payment", qbo_id, {"SyncToken": "seven"})
-    cashier.push()
-    delivery = cashier.delivery(payment_id)
-    assert (delivery["state"], delivery["attempts"]) == ("unknown", 1)
-    assert f"Payment {qbo_id} cannot be read" in delivery["reason"]
+    push_later(cashier)
+    record = cashier.record(payment_id)
+    assert (record["state"], record["sends"]) == ("unknown", 1)
+    assert cashier.standing(payment_id) == ("waits", "undecided")
+    assert f"Payment {qbo_id} cannot be read" in record["reason"]
     cashier.bench.sandbox.serve_truth(realm)
-    cashier.push()
-    assert cashier.delivery(payment_id)["qbo_id"] == qbo_id
+    push_later(cashier, minutes=5)
+    assert cashier.record(payment_id)["qbo_id"] == qbo_id
 
 
 KEYS = ("requestid", "reference", "note")
@@ -142,9 +139,9 @@ def test_any_one_of_the_three_keys_keeps_a_payment_from_being_there_twice(cashie
     records = cashier.bench.sandbox.truth(cashier.company.realm_id, records=True)["records"]["Payment"]
     assert len([record for record in records if is_for(invoice, record)]) == 1
     if "requestid" in lost and "note" in lost:
-        assert cashier.states(payment_id) == {"payment create": "possible_orphan"}
+        assert cashier.standing(payment_id) == ("differs", "unmarked_found")
     else:
-        assert cashier.delivery(payment_id)["qbo_id"] == qbo_id
+        assert cashier.record(payment_id)["qbo_id"] == qbo_id
 
 
 def is_for(invoice: Json, record: Json) -> bool:
@@ -159,16 +156,15 @@ def is_for(invoice: Json, record: Json) -> bool:
 def test_a_journal_entry_by_hand_that_bears_the_same_number_is_not_adopted(cashier: Cashier):
     [invoice] = cashier.invoices(1, "1000")
     payment_id = cashier.take(invoice, processing_fee="2")
-    cashier.bench.sandbox.add_fault(
-        "reset", realm=cashier.company.realm_id, path="journalentry", method="POST", count=1
-    )
+    payment_steps.lose_answer(cashier, "reset", "journalentry")
     cashier.push(settled_after=timedelta(minutes=2))
     number = payloads.reference_number(payment_id)
     cashier.books.write("JournalEntry", DocNumber=number, PrivateNote=NOTE, Line=entry_lines(cashier))
 
-    cashier.push()
+    push_later(cashier)
 
-    assert cashier.states(payment_id) == {"adjustment create": "possible_orphan", "payment create": "held"}
+    assert cashier.states(payment_id) == {"journal_entry": ["unknown"]}
+    assert cashier.standing(payment_id) == ("differs", "unmarked_found")
     assert cashier.in_quickbooks("JournalEntry") == {}
 
 
@@ -187,21 +183,20 @@ def entry_lines(cashier: Cashier) -> list[Json]:
     ]
 
 
-@pytest.mark.parametrize(("leg", "path"), [("payment", "payment"), ("adjustment", "journalentry")])
-def test_an_undoing_that_may_still_be_at_work_is_not_repeated(cashier: Cashier, leg: str, path: str):
-    [invoice] = cashier.invoices(1, "1000")
+@pytest.mark.parametrize("document", ["payment", "journal_entry"])
+def test_an_undoing_that_may_still_be_at_work_is_not_repeated(cashier: Cashier, document: str):
+    [invoice] = cashier.invoices(1)
     payment_id = cashier.take(invoice, processing_fee="2")
     cashier.push()
     cashier.cancel(payment_id)
-    cashier.bench.sandbox.add_fault(
-        "reset", realm=cashier.company.realm_id, path=path, method="POST", count=1
-    )
+    payment_steps.lose_answer(cashier, "reset", document.replace("_", ""))
     for _ in range(2):
         cashier.push(settled_after=timedelta(minutes=2))
-        assert cashier.delivery(payment_id, leg, "void")["state"] == "unknown"
-    assert cashier.delivery(payment_id, leg, "void")["attempts"] == 1
+        record = cashier.record(payment_id, document)
+        assert (record["state"], record["sends"]) == ("undoing", 1)
+    assert cashier.standing(payment_id) == ("waits", "undecided")
 
-    cashier.push()
+    push_later(cashier)
 
-    assert set(cashier.states(payment_id).values()) == {"delivered"}
+    assert cashier.states(payment_id) == {"payment": ["undone"], "journal_entry": ["undone"]}
     assert cashier.problems() == []

@@ -10,6 +10,7 @@ from include.receivables.company import problems
 from include.receivables.company.companies import get_company
 from include.receivables.views import company_status, lineage
 from include.receivables.views.company_status import DailyCalls, RunFilter, forecast
+from tests.support.payment_steps import delivered, forget_requests
 from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_the_log_is_listed_in_bounded_pages_that_neither_repeat_nor_skip(
 
 def test_the_log_is_filtered_by_dag_state_entity_and_day(db: psycopg.Connection, company: Company):
     plain = log_run(db, company)
-    delivery = log_run(db, company, dag_id="peakflo_to_quickbooks", counts={"adjustment": {"merged": 1}})
+    delivery = log_run(db, company, dag_id="peakflo_to_quickbooks", counts={"journal_entry": {"merged": 1}})
     failed = log_run(db, company, state="failed", error="TypeError: no", counts={})
     old = log_run(db, company, ago=timedelta(days=3))
     for chosen, expected in (
@@ -138,30 +139,36 @@ def test_problems_are_listed_with_their_cure_and_who_acts(db: psycopg.Connection
     assert page.has_more
     assert not company_status.list_problems(db, company, skipped=2, most=2).has_more
     [newest, _] = page.rows
-    assert (newest["qbo_id"], newest["actor"], newest["delivery_id"]) == ("2", "bookkeeper", None)
+    assert (newest["qbo_id"], newest["actor"]) == ("2", "bookkeeper")
+    assert (newest["delivery_id"], newest["doubt"]) == (None, None)
     assert newest["cure"].startswith("Correct the record in QuickBooks")
     counted = company_status.count_problems(db, company)
     assert (counted.states, counted.actors) == ({"open": 3, "ignored": 0, "resolved": 0}, {"bookkeeper": 3})
 
 
-def test_a_payments_problem_names_the_delivery_that_waits_for_a_person(cashier: Cashier):
+def test_a_payments_problem_names_the_payment_that_waits_for_a_person(cashier: Cashier):
     [invoice] = cashier.invoices(1)
     payment_id = cashier.take(invoice, "98.50", processing_fee="3.20", rounding_amount="1.50")
     realm_id = cashier.company.realm_id
     cashier.bench.sandbox.add_fault("reset", realm=realm_id, path="journalentry", method="POST", count=1)
-    cashier.push()
-    cashier.bench.db.execute("update outbox.delivery set first_sent_at = first_sent_at - interval '12 hours'")
+    cashier.push(settled_after=2 * MINUTE)
+    forget_requests(cashier)
     cashier.push()
     [problem] = company_status.list_problems(cashier.bench.db, cashier.company).rows
-    adjustment = cashier.delivery(payment_id, "adjustment")
-    assert (problem["delivery_id"], problem["delivery_state"]) == (
-        adjustment["delivery_id"],
+    assert (problem["delivery_id"], problem["code"], problem["doubt"]) == (
+        cashier.delivery(payment_id)["delivery_id"],
         "possible_orphan",
+        "may_be_there",
     )
-    assert company_status.count_deliveries(cashier.bench.db, cashier.company) == {
-        "possible_orphan": 1,
-        "held": 1,
-    }
+    assert company_status.count_deliveries(cashier.bench.db, cashier.company) == {"differs": 1}
+
+
+def test_a_payments_problem_that_may_be_tried_again_leaves_no_doubt(cashier: Cashier):
+    [invoice] = cashier.invoices(1)
+    cashier.take(invoice, currency="EUR")
+    cashier.push()
+    [problem] = company_status.list_problems(cashier.bench.db, cashier.company).rows
+    assert (problem["direction"], problem["doubt"]) == ("outbound", None)
 
 
 def test_an_entity_grows_older_until_the_next_run_has_ended(db: psycopg.Connection, company: Company):
@@ -266,30 +273,53 @@ def test_a_month_without_calls_has_none_to_expect():
     assert forecast(days(date(2026, 11, 1), 0), now=datetime(2026, 11, 1, tzinfo=UTC)).app_forecast == 0
 
 
-def test_a_payment_is_followed_to_its_attempts_its_versions_and_their_runs(cashier: Cashier):
+def test_a_payment_is_followed_to_its_records_their_moves_versions_and_runs(cashier: Cashier):
     [invoice] = cashier.invoices(1)
     payment_id = cashier.take(invoice, "98.50", processing_fee="3.20", rounding_amount="1.50")
     cashier.push()
     cashier.bench.sync(cashier.company)
-    delivered = cashier.delivery(payment_id)
-    cashier.books.change("Payment", delivered["qbo_id"], PrivateNote="seen")
+    made = cashier.record(payment_id)
+    cashier.books.change("Payment", made["qbo_id"], PrivateNote="seen")
     cashier.bench.sync(cashier.company)
 
-    followed = lineage.follow(cashier.bench.db, cashier.company, delivered["delivery_id"])
+    followed = lineage.follow(cashier.bench.db, cashier.company, cashier.delivery(payment_id)["delivery_id"])
 
-    assert {each["leg"] for each in followed} == {"payment", "adjustment"}
-    payment = next(each for each in followed if each["leg"] == "payment")
-    [attempt] = payment["attempts"]
-    assert (payment["qbo_id"], attempt["request_id"]) == (delivered["qbo_id"], delivered["request_id"])
-    assert attempt["intuit_tid"]
+    assert [each["document"] for each in followed] == ["payment", "journal_entry"]
+    [payment, _] = followed
+    assert (payment["qbo_id"], payment["state"]) == (made["qbo_id"], "made")
+    assert [(move["from_state"], move["to_state"]) for move in payment["moves"]] == [
+        ("intended", "sent"),
+        ("sent", "made"),
+    ]
+    [sent, answered] = payment["moves"]
+    assert sent["request_id"] == made["request_id"]
+    assert answered["intuit_tid"]
+    assert sent["why"] == "Peakflo took the payment."
+    assert sent["moved_at"] < answered["moved_at"]
     assert [version["sync_token"] for version in payment["versions"]] == [0, 1]
-    logged = {row["dag_run_id"] for row in cashier.rows("sync.run")}
-    assert {attempt["dag_run_id"], *(version["dag_run_id"] for version in payment["versions"])} <= logged
+    runs = {row["run_id"]: row["dag_run_id"] for row in cashier.rows("sync.run")}
+    for step in (*payment["moves"], *payment["versions"]):
+        assert step["dag_run_id"] == runs[step["run_id"]]
     assert payment["versions"][0]["read_at"] < payment["versions"][1]["read_at"]
+
+
+def test_a_run_that_only_took_in_what_was_read_is_logged_as_ended(cashier: Cashier):
+    payment_id = delivered(cashier)
+    cashier.books.delete("Payment", cashier.record(payment_id)["qbo_id"])
+    cashier.bench.sync(cashier.company)
+    cashier.push()
+    assert cashier.states(payment_id) == {"payment": ["gone"]}
+    last = cashier.rows("outbox.move")[-1]
+    [run] = cashier.rows("sync.run", run_id=last["run_id"])
+    assert (run["state"], run["calls"]) == ("success", 0)
+    before = cashier.rows("sync.run")
+    cashier.push()
+    assert cashier.rows("sync.run") == before
 
 
 def test_another_companys_delivery_leads_nowhere(cashier: Cashier):
     [invoice] = cashier.invoices(1)
     payment_id = cashier.take(invoice)
+    cashier.push()
     other = known(cashier.bench.db, "globex", "222")
     assert lineage.follow(cashier.bench.db, other, cashier.delivery(payment_id)["delivery_id"]) == []

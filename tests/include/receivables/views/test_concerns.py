@@ -35,7 +35,7 @@ def situation(
 
 
 def test_a_company_in_step_concerns_nobody():
-    assert list_concerns(situation(deliveries={"delivered": 9, "queued": 1})) == []
+    assert list_concerns(situation(deliveries={"agrees": 9, "waits": 1, "ignored": 1})) == []
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,20 @@ def test_a_company_in_step_concerns_nobody():
         ),
         ({"actors": {"nobody": 2}}, "2 problems are open.", "nobody", "problems"),
         (
-            {"deliveries": {"rejected": 1, "possible_orphan": 1}},
-            "2 payments wait for a decision",
+            {"deliveries": {"differs": 1}},
+            "1 payment differs between Peakflo and QuickBooks.",
             "bookkeeper",
             "deliveries",
         ),
         (
-            {"auto_sync": False, "deliveries": {"held": 1}},
-            "Auto-sync is off: 1 payment waits",
+            {"deliveries": {"differs": 1200, "ignored": 2}},
+            "1,200 payments differ between Peakflo and QuickBooks.",
+            "bookkeeper",
+            "deliveries",
+        ),
+        (
+            {"auto_sync": False, "deliveries": {"waits": 1}},
+            "Auto-sync is off: 1 payment waits to be sent to QuickBooks.",
             "data engineer",
             "auto-sync",
         ),
@@ -89,7 +95,7 @@ def test_what_is_wrong_is_told_with_who_acts_and_what_sets_it_right(
 
 def test_the_worst_comes_first():
     concerns = list_concerns(
-        situation(status="reauthorize", auto_sync=False, deliveries={"held": 1}, actors={"bookkeeper": 1})
+        situation(status="reauthorize", auto_sync=False, deliveries={"waits": 1}, actors={"bookkeeper": 1})
     )
     assert [concern.remedy for concern in concerns] == ["reconnect", "problems", "auto-sync"]
 

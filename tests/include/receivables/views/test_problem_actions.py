@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 from include.errors import ConfigurationError, DeletionBrakeError, ReauthorizeError, UnreachableError
 from include.receivables.views import problem_actions
 from include.receivables.views.problem_actions import FollowUp, UnknownProblemError
+from tests.support.payment_steps import delivered, orphan, retry, set_payment, undo
 from tests.support.quick_start import connect_as_imported, disconnect_in_quickbooks
 
 if TYPE_CHECKING:
@@ -68,6 +69,32 @@ def rejected(cashier: Cashier) -> Json:
     pay_in_quickbooks(cashier, invoice)
     cashier.push()
     return only(cashier.bench)
+
+
+def unfit(cashier: Cashier) -> Json:
+    """Return the problem of a payment that cannot be entered as it is, and was not sent."""
+    [invoice] = cashier.invoices(1)
+    cashier.take(invoice, currency="EUR")
+    cashier.push()
+    return only(cashier.bench)
+
+
+def edited(cashier: Cashier) -> Json:
+    """Return the problem of a payment that was changed in QuickBooks by hand."""
+    payment_id = delivered(cashier)
+    cashier.books.change("Payment", cashier.record(payment_id)["qbo_id"], TxnDate="2026-01-04")
+    cashier.bench.sync(cashier.company)
+    cashier.push()
+    return only(cashier.bench)
+
+
+def undone(cashier: Cashier) -> Json:
+    """Return the problem of a payment that was deleted in QuickBooks by hand."""
+    undo(cashier, delivered(cashier), "delete")
+    return only(cashier.bench)
+
+
+MAKERS = {"rejected": rejected, "unfit": unfit, "edited": edited, "undone": undone}
 
 
 def test_who_decided_what_and_when_is_recorded(bench: Workbench, company: Company, misfit: str):
@@ -222,7 +249,7 @@ def test_retrying_a_refused_payment_delivers_it_once_the_cause_is_gone(cashier: 
     cashier.push()
 
     assert follow_up == DELIVERY
-    assert cashier.states(problem["peakflo_id"]) == {"payment create": "delivered"}
+    assert cashier.states(problem["peakflo_id"]) == {"payment": ["refused", "made"]}
     assert only(cashier.bench)["state"] == "resolved"
 
 
@@ -231,52 +258,124 @@ def test_a_refused_payment_that_is_refused_again_is_still_one_problem(cashier: C
     problem_actions.retry(cashier.bench.db, cashier.company, problem["problem_id"], by="engineer")
     cashier.push()
     again = only(cashier.bench)
-    assert (again["problem_id"], again["state"], again["attempts"]) == (problem["problem_id"], "open", 2)
+    assert (again["problem_id"], again["state"]) == (problem["problem_id"], "open")
+    assert cashier.states(problem["peakflo_id"]) == {"payment": ["refused", "refused"]}
+
+
+@pytest.mark.parametrize("make", ["rejected", "unfit", "edited", "undone"])
+def test_an_ignored_problem_of_a_payment_stays_ignored_however_often_it_is_looked_at(
+    cashier: Cashier, make: str
+):
+    problem = MAKERS[make](cashier)
+    problem_actions.ignore(cashier.bench.db, cashier.company, problem["problem_id"], by="engineer")
+    ignored = only(cashier.bench)
+    for _ in range(2):
+        cashier.push()
+        cashier.bench.sync(cashier.company)
+    assert ignored["state"] == "ignored"
+    assert only(cashier.bench) == ignored
+    assert cashier.standing(problem["peakflo_id"]) == ("ignored", problem["code"])
 
 
 def test_an_ignored_payment_is_news_once_it_changed(cashier: Cashier):
     problem = rejected(cashier)
-    db, company = cashier.bench.db, cashier.company
-    for change, state in (("reference", "ignored"), ("'other'", "open")):
-        if state == "ignored":
-            problem_actions.ignore(db, company, problem["problem_id"], by="engineer")
-        db.execute(f"update peakflo.payment set reference = {change} where id = %s", [problem["peakflo_id"]])
-        db.execute("update outbox.delivery set state = 'queued'")
-        cashier.push()
-        assert only(cashier.bench)["state"] == state
-
-
-def test_retrying_what_was_undone_in_quickbooks_compares_it_again(cashier: Cashier):
-    [invoice] = cashier.invoices(1)
-    payment_id = cashier.take(invoice)
+    db, company, payment_id = cashier.bench.db, cashier.company, problem["peakflo_id"]
+    problem_actions.ignore(db, company, problem["problem_id"], by="engineer")
+    set_payment(cashier, payment_id, reference=None)
     cashier.push()
-    cashier.bench.sync(cashier.company)
-    cashier.books.delete("Payment", cashier.delivery(payment_id)["qbo_id"])
-    cashier.bench.sync(cashier.company)
-    problem = only(cashier.bench)
+    assert cashier.problems() == []
+    set_payment(cashier, payment_id, reference="other")
+    cashier.push()
+    assert cashier.problems() == ["edited_after_ignoring"]
 
-    follow_up = problem_actions.retry(cashier.bench.db, cashier.company, problem["problem_id"], by="engineer")
-    cashier.bench.sync(cashier.company)
 
-    assert follow_up == SYNC
-    assert cashier.states(payment_id) == {"payment create": "delivered"}
-    assert (only(cashier.bench)["state"], only(cashier.bench)["attempts"]) == ("open", 2)
+@pytest.mark.parametrize("decision", ["retry", "reopen"])
+@pytest.mark.parametrize("make", ["rejected", "unfit", "edited"])
+def test_an_ignored_problem_of_a_payment_counts_again(cashier: Cashier, make: str, decision: str):
+    problem = MAKERS[make](cashier)
+    db, company, problem_id = cashier.bench.db, cashier.company, problem["problem_id"]
+    problem_actions.ignore(db, company, problem_id, by="engineer")
+    getattr(problem_actions, decision)(db, company, problem_id, by="clerk")
+    cashier.push()
+    again = only(cashier.bench)
+    assert (again["problem_id"], again["state"], again["decided_by"]) == (problem_id, "open", "clerk")
+    assert cashier.standing(problem["peakflo_id"]) == ("differs", problem["code"])
+
+
+def test_a_payment_that_was_let_go_of_goes_once_that_is_taken_back_and_its_cause_is_gone(cashier: Cashier):
+    problem = unfit(cashier)
+    payment_id = problem["peakflo_id"]
+    problem_actions.ignore(cashier.bench.db, cashier.company, problem["problem_id"], by="engineer")
+    for currency, stands in (
+        ("USD", ("differs", "edited_after_ignoring")),
+        ("EUR", ("ignored", problem["code"])),
+    ):
+        set_payment(cashier, payment_id, currency=currency)
+        cashier.push()
+        assert cashier.standing(payment_id) == stands
+    retry(cashier, payment_id)
+    cashier.push()
+    assert cashier.standing(payment_id) == ("differs", problem["code"])
+    set_payment(cashier, payment_id, currency="USD")
+    cashier.push()
+    assert cashier.standing(payment_id) == ("agrees", "delivered")
+    assert cashier.problems() == []
+
+
+@pytest.mark.parametrize("decision", ["retry", "reopen"])
+def test_what_was_undone_in_quickbooks_is_not_entered_again_from_its_problem(cashier: Cashier, decision: str):
+    problem = undone(cashier)
+    db, company = cashier.bench.db, cashier.company
+    problem_actions.ignore(db, company, problem["problem_id"], by="engineer")
+    ignored = only(cashier.bench)
+    with pytest.raises(ConfigurationError, match="somebody undid it there"):
+        getattr(problem_actions, decision)(db, company, problem["problem_id"], by="clerk")
+    cashier.push()
+    assert only(cashier.bench) == ignored
+    assert cashier.states(problem["peakflo_id"]) == {"payment": ["gone"]}
+
+
+def test_retrying_what_was_edited_in_quickbooks_compares_it_again(cashier: Cashier):
+    problem = edited(cashier)
+    db, company, payment_id = cashier.bench.db, cashier.company, problem["peakflo_id"]
+    assert problem_actions.retry(db, company, problem["problem_id"], by="engineer") == DELIVERY
+    cashier.push()
+    assert only(cashier.bench)["state"] == "open"
+    cashier.books.change("Payment", cashier.record(payment_id)["qbo_id"], TxnDate="2026-01-05")
+    cashier.bench.sync(company)
+    problem_actions.retry(db, company, problem["problem_id"], by="engineer")
+    cashier.push()
+    assert only(cashier.bench)["state"] == "resolved"
+    assert cashier.states(payment_id) == {"payment": ["made"]}
+
+
+@pytest.mark.parametrize("make", ["rejected", "unfit", "edited", "undone"])
+def test_the_problem_of_a_payment_is_not_resolved_by_hand_and_opens_by_itself(cashier: Cashier, make: str):
+    problem = MAKERS[make](cashier)
+    db, company, problem_id = cashier.bench.db, cashier.company, problem["problem_id"]
+    with pytest.raises(ConfigurationError, match="it closes by itself once Peakflo and QuickBooks agree"):
+        problem_actions.resolve(db, company, problem_id, by="engineer")
+    assert only(cashier.bench) == problem
+    cashier.cancel(problem["peakflo_id"])
+    if make == "edited":
+        cashier.books.delete("Payment", cashier.record(problem["peakflo_id"])["qbo_id"])
+        cashier.bench.sync(company)
+    cashier.push()
+    resolved = only(cashier.bench)
+    assert resolved["state"] == "resolved"
+    with pytest.raises(ConfigurationError, match="is resolved: it cannot be reopened"):
+        problem_actions.reopen(db, company, problem_id, by="engineer")
+    assert only(cashier.bench) == resolved
 
 
 def test_a_payment_that_may_be_in_quickbooks_is_not_retried_from_its_problem(cashier: Cashier):
-    [invoice] = cashier.invoices(1)
-    payment_id = cashier.take(invoice)
-    realm_id = cashier.company.realm_id
-    cashier.bench.sandbox.add_fault("reset", realm=realm_id, path="payment", method="POST", count=1)
-    cashier.push()
-    cashier.bench.db.execute("update outbox.delivery set first_sent_at = first_sent_at - interval '12 hours'")
-    cashier.push()
+    payment_id = orphan(cashier)
     problem = only(cashier.bench)
 
     with pytest.raises(ConfigurationError, match="may be in QuickBooks already"):
         problem_actions.retry(cashier.bench.db, cashier.company, problem["problem_id"], by="engineer")
 
-    assert cashier.states(payment_id) == {"payment create": "possible_orphan"}
+    assert cashier.states(payment_id) == {"payment": ["absent"]}
     assert only(cashier.bench)["decision"] is None
 
 
