@@ -25,18 +25,28 @@ def company_lock(db: Connection, company: Company) -> Iterator[None]:
 
     :raises BusyError: when somebody else holds it.
     """
+    busy = f"Company {company.company_id!r} is being synced by another process: its next sync takes over."
+    with hold_company(db, company, load("sync/lock_company"), load("sync/unlock_company"), busy):
+        yield
+
+
+@contextmanager
+def hold_company(db: Connection, company: Company, lock: str, unlock: str, busy: str) -> Iterator[None]:
+    """
+    Hold something of a company that is locked and unlocked by a statement each, as long as the connection at most.
+
+    :raises BusyError: when somebody else holds it, in the given words.
+    """
     keys = {"company_id": company.company_id}
-    row = db.execute(load("sync/lock_company"), keys).fetchone()
+    row = db.execute(lock, keys).fetchone()
     if row is None or not row[0]:
-        raise BusyError(
-            f"Company {company.company_id!r} is being synced by another process: its next sync takes over."
-        )
+        raise BusyError(busy)
     try:
         yield
     finally:
         # A lost connection has lost the lock, too.
         with suppress(OperationalError):
-            db.execute(load("sync/unlock_company"), keys)
+            db.execute(unlock, keys)
 
 
 @contextmanager

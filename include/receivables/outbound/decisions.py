@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from include.errors import ConfigurationError
 from include.quickbooks.writing import encode
 from include.receivables.outbound import standings
-from include.receivables.outbound.case import LET_GO
+from include.receivables.outbound.case import LET_GO, fingerprint
 from include.receivables.outbound.decide import decide
 from include.receivables.outbound.model import Send, Standing
 from include.receivables.outbound.preflight import APPROVAL_NEEDED
@@ -176,7 +175,7 @@ def to_ignore(standing: Standing, codes: Sequence[str] = ()) -> list[Chosen]:
     ]
     if not chosen and standing.waits is not None and standing.may_let_go:
         code = standing.waits.code
-        return [Chosen(code, hashlib.sha256(code.encode()).hexdigest()[:16], lets_go=True)]
+        return [Chosen(code, fingerprint(code), lets_go=True)]
     return chosen
 
 

@@ -49,18 +49,19 @@ def is_settled(situation: Situation, standing: Standing) -> bool:
     differences = {difference.code for difference in standing.differences}
     return (
         situation.queued_at is None
-        and (kind, code, sentence) == _headline(standing, rest(situation))
+        and (kind, code, sentence) == headline(standing, rest(situation))
         and set(codes) == differences
     )
 
 
-def _headline(standing: Standing, rest: str) -> tuple[str, str, str | None]:
+def headline(standing: Standing, rest: str) -> tuple[str, str, str | None]:
+    """Say in one line where a payment stands: the kind, the code and the sentence that says why, if any does."""
     reason = standing.reason
     return standing.kind, reason.code if reason else rest, reason.sentence if reason else None
 
 
 def _write(db: Connection, company: Company, keys: dict[str, Any], standing: Standing, rest: str) -> None:
-    kind, code, sentence = _headline(standing, rest)
+    kind, code, sentence = headline(standing, rest)
     written = {
         "company_id": company.company_id,
         "kind": kind,

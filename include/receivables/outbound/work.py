@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from psycopg import OperationalError
-
-from include.errors import BusyError, QuotaError, ThrottledError
+from include.errors import QuotaError, ThrottledError
 from include.receivables.company import quota
+from include.receivables.company.locks import hold_company
 from include.receivables.outbound.situation import Patience
 from include.sql import load
 
@@ -70,18 +69,9 @@ def delivery_lock(db: Connection, company: Company) -> Iterator[None]:
 
     :raises BusyError: when somebody else holds them.
     """
-    keys = {"company_id": company.company_id}
-    row = db.execute(load("outbox/lock_company"), keys).fetchone()
-    if row is None or not row[0]:
-        raise BusyError(
-            f"The payments of company {company.company_id!r} are being delivered by another process already."
-        )
-    try:
+    busy = f"The payments of company {company.company_id!r} are being delivered by another process already."
+    with hold_company(db, company, load("outbox/lock_company"), load("outbox/unlock_company"), busy):
         yield
-    finally:
-        # A lost connection has lost the lock, too.
-        with suppress(OperationalError):
-            db.execute(load("outbox/unlock_company"), keys)
 
 
 def reuse_plans(db: Connection) -> None:

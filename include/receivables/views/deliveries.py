@@ -102,13 +102,8 @@ def dry_run(db: Connection, company: Company, delivery_id: int) -> Json:
         return {"answer": "agrees", "code": "payment_unknown", "reason": None, "requests": []}
     decided = decide(situation)
     if isinstance(decided, Standing):
-        reason = decided.reason
-        return {
-            "answer": decided.kind,
-            "code": reason.code if reason else standings.rest(situation),
-            "reason": reason.sentence if reason else None,
-            "requests": _sent(situation),
-        }
+        kind, code, sentence = standings.headline(decided, standings.rest(situation))
+        return {"answer": kind, "code": code, "reason": sentence, "requests": _sent(situation)}
     name = type(decided).__name__.lower()
     return {"answer": name, "code": None, "reason": None, "requests": _requests(situation, decided)}
 
