@@ -1,5 +1,6 @@
 -- Queue Peakflo's payments of which QuickBooks says something new: another version of a record than the one it answered
--- with, or a record that names the payment in its note and is none that we know. The echo of what was sent is no news.
+-- with, or a record that names the payment in its note and is none that we know. The echo of what was sent or undone is
+-- no news.
 with news as (
     select record.payment_id
     from outbox.record as record
@@ -12,7 +13,10 @@ with news as (
         record.realm_id = %(realm_id)s
         and record.document = %(entity)s
         and record.qbo_id = any(%(qbo_ids)b::text[])
-        and (staged.sync_token > record.sync_token or staged.deleted_at is not null)
+        and (
+            staged.sync_token > greatest(record.sync_token, record.undone_sync_token)
+            or (staged.deleted_at is not null and record.state <> 'undone')
+        )
     union
     select named.payment_id
     from outbox.named_record as named

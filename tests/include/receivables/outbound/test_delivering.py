@@ -113,6 +113,7 @@ def test_a_cancelled_payment_is_voided_with_its_journal_entry(cashier: Cashier, 
     assert record["TotalAmt"] == 0
     assert cashier.in_quickbooks("JournalEntry") == {}
     cashier.bench.sync(cashier.company)
+    assert cashier.rows("outbox.queue") == []
     assert cashier.invoice(invoice["source_id"])["status"] == "sent"
     assert cashier.problems() == []
 
