@@ -157,10 +157,12 @@ def _decide(options: argparse.Namespace, decide: Callable[..., None]) -> None:
 
 
 def _dry_run(options: argparse.Namespace) -> None:
-    from include.receivables.views.deliveries import dry_run
+    from include.receivables.outbound.situation import read_situation
+    from include.receivables.views.deliveries import dry_run, payment_of
 
     with _company(options) as (db, company):
-        answer = dry_run(db, company, options.delivery_id)
+        payment_id = payment_of(db, company, options.delivery_id)
+        answer = dry_run(read_situation(db, company, payment_id))
     if options.json:
         print(to_json(answer))
         return

@@ -153,10 +153,10 @@ def _create(
         if sends == 1 and is_unread:
             records.move(work, record_id, "intended", _sentence(error), intuit_tid=error.intuit_tid)
         else:
-            _record_lost(work, situation, record_id, "unknown", error)
+            _record_failure(work, situation, record_id, "unknown", error)
         raise
     except RetryableError as error:
-        _record_lost(work, situation, record_id, "unknown", error)
+        _record_failure(work, situation, record_id, "unknown", error)
         return
     _record_made(work, situation, record_id, document, written)
 
@@ -179,24 +179,11 @@ def _record_made(
 
 
 def _record_failure(
-    work: Work, situation: Situation, record_id: int, state: State, error: RecordError
-) -> None:
-    records.move(
-        work,
-        record_id,
-        state,
-        _sentence(error),
-        intuit_tid=error.intuit_tid,
-        code=error.code,
-        reason=str(error),
-    )
-    logger.warning("Payment %s: %s", situation.payment_id, error)
-
-
-def _record_lost(
     work: Work, situation: Situation, record_id: int, state: State, error: ReceivablesError
 ) -> None:
-    records.move(work, record_id, state, _sentence(error), intuit_tid=error.intuit_tid)
+    """Record that a request failed, and of one that was refused why."""
+    refusal = {"code": error.code, "reason": str(error)} if isinstance(error, RecordError) else {}
+    records.move(work, record_id, state, _sentence(error), intuit_tid=error.intuit_tid, **refusal)
     logger.warning("Payment %s: %s", situation.payment_id, error)
 
 
@@ -235,10 +222,10 @@ def _undo(
     except (ThrottledError, NoTokenError, FatalError) as error:
         is_unread = isinstance(error, ThrottledError) or proves_refusal(error.code, str(error))
         state: State = "made" if sends == 1 and is_unread else "undoing"
-        _record_lost(work, situation, record.record_id, state, error)
+        _record_failure(work, situation, record.record_id, state, error)
         raise
     except RetryableError as error:
-        _record_lost(work, situation, record.record_id, "undoing", error)
+        _record_failure(work, situation, record.record_id, "undoing", error)
         return
     records.move(
         work,

@@ -66,6 +66,12 @@ class Case:
             )
         )
 
+    def differ_in(self, record: Record, code: str, *about: Any, **words: Any) -> Difference:
+        """Note a difference of one record, which the sentence may name by its entity and its Id."""
+        return self.differ(
+            code, record.record_id, *about, entity=record.entity, qbo_id=record.qbo_id, **words
+        )
+
     def refuse(self, record: Record) -> Difference:
         """Note that QuickBooks refuses what a record's request asked for."""
         code, reason = str(record.code), str(record.reason)

@@ -38,13 +38,8 @@ def note_gone(case: Case, record: Record) -> Difference:
     is_voided = (
         current is not None and is_void(current.content) and current.content.get("status") != "Deleted"
     )
-    return case.differ(
-        "voided_in_quickbooks" if is_voided else "deleted_in_quickbooks",
-        record.record_id,
-        record.undone_token,
-        entity=record.entity,
-        qbo_id=record.qbo_id,
-    )
+    code = "voided_in_quickbooks" if is_voided else "deleted_in_quickbooks"
+    return case.differ_in(record, code, record.undone_token)
 
 
 def compare_record(case: Case, record: Record) -> None:
@@ -67,11 +62,10 @@ def compare_record(case: Case, record: Record) -> None:
     if not (by_hand or by_answer or is_edited) and _links_another_entry(situation, record):
         # It is as it was sent, but another journal entry took the place of the one that it links.
         by_hand = unlike
-    words = {"entity": record.entity, "qbo_id": record.qbo_id}
     if by_hand:
-        case.differ("edited_in_quickbooks", record.record_id, by_hand, **words, how=by_hand)
+        case.differ_in(record, "edited_in_quickbooks", by_hand, how=by_hand)
     if by_answer:
-        case.differ("answer_differs", record.record_id, by_answer, **words, how=by_answer)
+        case.differ_in(record, "answer_differs", by_answer, how=by_answer)
     if is_edited and not any(each.code == "edited_after_sending" for each in case.differences):
         case.differ("edited_after_sending", fingerprint(situation.snapshot))
 

@@ -61,8 +61,10 @@ class Choices:
     candidate: UUID | None = None
 
 
-def choices_of(standing: Standing) -> Choices:
-    """Tell what may be decided about a payment that stands like this."""
+def choices_of(standing: Standing | None) -> Choices:
+    """Tell what may be decided about a payment that stands like this; nothing while it is being worked on."""
+    if standing is None:
+        return Choices()
     doubts = [DOUBTS[each.code] for each in standing.differences if each.may_retry and each.code in DOUBTS]
     candidates = [each.candidate for each in standing.open_differences if each.candidate]
     return Choices(
@@ -109,12 +111,10 @@ def retry_or_look(
 
 def doubts_of(db: Connection, company: Company, payment_id: UUID, codes: Sequence[str]) -> list[Doubt]:
     """Tell why a retry of some differences may book a second time what is booked already."""
-    situation = read_situation(db, company, payment_id)
-    standing = None if situation is None else standing_of(situation)
-    differences = standing.differences if standing else ()
+    standing = standing_of(read_situation(db, company, payment_id))
     return [
         DOUBTS[each.code]
-        for each in differences
+        for each in (standing.differences if standing else ())
         if each.may_retry and each.code in codes and each.code in DOUBTS
     ]
 
@@ -145,7 +145,7 @@ def relink(db: Connection, company: Company, payment_id: UUID, *, by: str) -> No
     with db.transaction():
         _record(db, company, payment_id, "relink", choose, by=by)
         db.execute(load("outbox/relink"), {"company_id": company.company_id, "payment_id": payment_id})
-        refresh(db, company, payment_id)
+        standings.refresh(db, company, payment_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +179,9 @@ def to_ignore(standing: Standing, codes: Sequence[str] = ()) -> list[Chosen]:
     return chosen
 
 
-def standing_of(situation: Situation) -> Standing | None:
-    """Return where a payment stands; none while something is being done about it right now."""
-    decided = decide(situation)
+def standing_of(situation: Situation | None) -> Standing | None:
+    """Return where a payment stands; nowhere while something is being done about it right now, or if there is none."""
+    decided = None if situation is None else decide(situation)
     if isinstance(decided, Send) and decided.record is None:
         return Standing(Held("queued", "It is about to be sent."), may_let_go=True)
     return decided if isinstance(decided, Standing) else None
@@ -201,7 +201,7 @@ def _record(
     with db.transaction():
         db.execute(load("outbox/lock_payment"), keys)
         situation = read_situation(db, company, payment_id)
-        standing = None if situation is None else standing_of(situation)
+        standing = standing_of(situation)
         chosen = [] if standing is None else choose(standing)
         if situation is None or not chosen:
             raise ConfigurationError(_refusal(kind, standing))
@@ -215,15 +215,7 @@ def _record(
                 "decided_by": by,
             }
             db.execute(load("outbox/decide"), keys | decision)
-        refresh(db, company, payment_id)
-
-
-def refresh(db: Connection, company: Company, payment_id: UUID) -> None:
-    """Write down where a payment stands, unless something has to be done about it first; the caller holds it."""
-    situation = read_situation(db, company, payment_id)
-    decided = None if situation is None else decide(situation)
-    if situation is not None and isinstance(decided, Standing):
-        standings.settle(db, company, situation, decided)
+        standings.refresh(db, company, payment_id)
 
 
 def _refusal(kind: str, standing: Standing | None) -> str:

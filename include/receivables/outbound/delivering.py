@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -165,10 +164,7 @@ class _Round:
         """Say where a payment stands about which QuickBooks cannot be asked."""
         logger.warning("Payment %s has to wait: %s", payment_id, error)
         work = self._work
-        situation = read_situation(work.db, work.company, payment_id, work.patience)
-        decided = None if situation is None else decide(replace(situation, can_read=False))
-        if situation is not None and isinstance(decided, Standing):
-            standings.settle(work.db, work.company, situation, decided)
+        standings.refresh(work.db, work.company, payment_id, work.patience, is_cut_off=True)
 
     def _leave(self, payment_id: UUID, error: QuotaError) -> None:
         """Leave what needs a read until there are reads again; that QuickBooks refused one just now is news."""

@@ -68,13 +68,8 @@ def _look_again(case: Case, record: Record) -> Step | None:
 
 
 def _find_out_unmarked(case: Case, record: Record) -> Step | None:
-    difference = case.differ(
-        UNMARKED,
-        record.record_id,
-        record.reason,
-        entity=record.entity,
-        qbo_ids=record.reason,
-        sent_at=sent_at_of(record),
+    difference = case.differ_in(
+        record, UNMARKED, record.reason, qbo_ids=record.reason, sent_at=sent_at_of(record)
     )
     retried_at = case.retried_at(difference.fingerprint)
     if retried_at is not None and (record.looked_at is None or record.looked_at < retried_at):

@@ -47,13 +47,7 @@ def _follow_record(case: Case, record: Record) -> Step | None:
     if record.state in ("gone", "undone") and _is_revived(record):
         if situation.is_active and not _has_other(situation, record):
             return Move(record, "made", "It was given money again in QuickBooks.")
-        case.differ(
-            "revived_in_quickbooks",
-            record.record_id,
-            read.sync_token,
-            entity=record.entity,
-            qbo_id=record.qbo_id,
-        )
+        case.differ_in(record, "revived_in_quickbooks", read.sync_token)
     return None
 
 

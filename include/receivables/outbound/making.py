@@ -78,8 +78,7 @@ def _may_make(case: Case, last: Record | None) -> bool:
         return _is_corrected(case, last) or case.is_retried(case.refuse(last))
     if never_was(last):
         return True
-    difference = case.differ(ORPHAN, last.record_id, entity=last.entity, sent_at=sent_at_of(last))
-    return case.is_retried(difference)
+    return case.is_retried(case.differ_in(last, ORPHAN, sent_at=sent_at_of(last)))
 
 
 def _is_corrected(case: Case, refused: Record) -> bool:
@@ -100,12 +99,7 @@ def _send(case: Case, outgoing: payloads.OutgoingPayment, last: Record | None) -
                 return None
             return _send_document(case, "journal_entry", payloads.adjustment(outgoing), entry)
         if _is_outdated(case, entry, payloads.adjustment(outgoing)):
-            case.differ(
-                "adjustment_outdated",
-                entry.record_id,
-                fingerprint(case.situation.snapshot),
-                qbo_id=entry.qbo_id,
-            )
+            case.differ_in(entry, "adjustment_outdated", fingerprint(case.situation.snapshot))
             return None
         # Changed since, it would settle the invoices otherwise than the payment that links it says.
         if outgoing.written_off and _is_changed(case, entry):

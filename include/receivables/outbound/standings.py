@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from include.receivables.outbound.decide import decide
 from include.receivables.outbound.model import Difference, Standing
+from include.receivables.outbound.situation import read_situation
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from include.receivables.company.companies import Company
     from include.receivables.outbound.model import Situation
+    from include.receivables.outbound.situation import Patience
 
 
 def settle(db: Connection, company: Company, situation: Situation, standing: Standing) -> None:
@@ -27,6 +30,27 @@ def settle(db: Connection, company: Company, situation: Situation, standing: Sta
         "queued_at": situation.queued_at,
     }
     _write(db, company, keys, standing, rest(situation))
+
+
+def refresh(
+    db: Connection,
+    company: Company,
+    payment_id: UUID,
+    patience: Patience | None = None,
+    *,
+    is_cut_off: bool = False,
+) -> None:
+    """
+    Write down where a payment stands, unless something has to be done about it first.
+
+    :param is_cut_off: whether QuickBooks cannot be asked about it, whatever is known of its books.
+    """
+    situation = read_situation(db, company, payment_id, patience)
+    if situation is None:
+        return
+    decided = decide(replace(situation, can_read=False) if is_cut_off else situation)
+    if isinstance(decided, Standing):
+        settle(db, company, situation, decided)
 
 
 def set_aside(db: Connection, company: Company, payment_id: UUID, error: Exception) -> None:

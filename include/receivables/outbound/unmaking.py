@@ -25,14 +25,7 @@ def _undo(case: Case, record: Record) -> Step | None:
         return Read(record) if situation.can_read else None
     how = changed_by_hand(case, record)
     if how:
-        case.differ(
-            "changed_in_quickbooks",
-            record.record_id,
-            current.sync_token,
-            entity=record.entity,
-            qbo_id=record.qbo_id,
-            how=how,
-        )
+        case.differ_in(record, "changed_in_quickbooks", current.sync_token, how=how)
         return None
     if record.code == STALE and current.sync_token <= (record.undone_token or 0):
         return _read_stale(case, record)

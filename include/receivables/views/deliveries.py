@@ -73,16 +73,9 @@ def payment_of(db: Connection, company: Company, delivery_id: int) -> UUID:
     return payment_id
 
 
-def read_standing(db: Connection, company: Company, delivery_id: int) -> Standing | None:
-    """Tell where a payment stands by what is known now; nowhere while something is to be done about it."""
-    situation = read_situation(db, company, payment_of(db, company, delivery_id))
-    return None if situation is None else standing_of(situation)
-
-
-def read_choices(db: Connection, company: Company, delivery_id: int) -> Choices:
+def read_choices(db: Connection, company: Company, payment_id: UUID) -> Choices:
     """Tell what may be decided about a payment; nothing while it is being worked on."""
-    standing = read_standing(db, company, delivery_id)
-    return Choices() if standing is None else choices_of(standing)
+    return choices_of(standing_of(read_situation(db, company, payment_id)))
 
 
 def set_auto_sync(db: Connection, company: Company, *, is_on: bool) -> None:
@@ -90,14 +83,13 @@ def set_auto_sync(db: Connection, company: Company, *, is_on: bool) -> None:
     db.execute(load("outbox/set_auto_sync"), {"company_id": company.company_id, "auto_sync": is_on})
 
 
-def dry_run(db: Connection, company: Company, delivery_id: int) -> Json:
+def dry_run(situation: Situation | None) -> Json:
     """
     Tell what would be done about a payment, to the byte, or where it stands; nothing is sent or changed.
 
     :return: "answer" (the step, or where the payment stands), "code", "reason" and "requests": those of the step, or
         those that made what is there.
     """
-    situation = read_situation(db, company, payment_of(db, company, delivery_id))
     if situation is None:
         return {"answer": "agrees", "code": "payment_unknown", "reason": None, "requests": []}
     decided = decide(situation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -11,14 +11,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from include.errors import ConfigurationError
 from include.receivables.outbound import decisions
-from include.receivables.outbound.decisions import Choices, choices_of
+from include.receivables.outbound.situation import read_situation
 from include.receivables.views import company_status, deliveries, lineage, problem_actions
 from include.receivables.views.deliveries import read_choices
 from include.web import audit
 from include.web.database import Db, KnownCompany
 from include.web.rendering import redirect, render
 from include.web.runs import dag_runs_of, start
-from include.web.security import Admin, Operator, Viewer
+from include.web.security import Admin, Operator, SignedIn, Viewer
+
+if TYPE_CHECKING:
+    from include.receivables.company.companies import Company
 
 router = APIRouter(prefix="/companies/{company_id}/deliveries")
 
@@ -77,8 +80,8 @@ def show_delivery(
     run: str = "",
 ) -> HTMLResponse:
     """Show a payment: where it stands, what was or would be sent, and all that came of it."""
-    answer = deliveries.dry_run(db, company, delivery_id)
-    standing = deliveries.read_standing(db, company, delivery_id)
+    situation = read_situation(db, company, payment_id)
+    answer, standing = deliveries.dry_run(situation), decisions.standing_of(situation)
     return render(
         request,
         user,
@@ -89,7 +92,7 @@ def show_delivery(
         requests=[each | {"payload": _readable(each["payload"])} for each in answer["requests"]],
         lineage=lineage.follow(db, company, delivery_id),
         differences=standing.differences if standing else (),
-        choices=choices_of(standing) if standing else Choices(),
+        choices=decisions.choices_of(standing),
         **dag_runs_of(request, run),
     )
 
@@ -110,19 +113,18 @@ def ask_before_retry(
         "delivery_retry.html",
         company=company,
         delivery=_delivery(db, company, delivery_id),
-        choices=read_choices(db, company, delivery_id),
+        choices=read_choices(db, company, payment_id),
     )
 
 
 def needs_confirmation(
     db: Db,
     company: KnownCompany,
-    delivery_id: int,
     payment_id: KnownPayment,
     confirmed: Annotated[str, Form()] = "",
 ) -> bool:
     """Tell whether a retry may be wrong, and nobody has said that it is not."""
-    return read_choices(db, company, delivery_id).doubt is not None and confirmed != CONFIRMED
+    return read_choices(db, company, payment_id).doubt is not None and confirmed != CONFIRMED
 
 
 def retried(
@@ -150,10 +152,9 @@ async def retry_delivery(
     is_done: Annotated[bool, Depends(retried)],
 ) -> RedirectResponse:
     """Let a delivery go on; where that may be wrong, only after its consequences were shown."""
-    page = f"deliveries/{delivery_id}"
     if not is_done:
-        return redirect(request, user, f"companies/{company.company_id}/{page}/retry")
-    return await start(request, user, company, problem_actions.delivery_follow_up(company), page)
+        return redirect(request, user, f"companies/{company.company_id}/deliveries/{delivery_id}/retry")
+    return await _deliver_now(request, user, company, delivery_id)
 
 
 def approved(user: Admin, db: Db, company: KnownCompany, delivery_id: int, payment_id: KnownPayment) -> bool:
@@ -201,9 +202,7 @@ async def approve_delivery(
     is_done: Annotated[bool, Depends(approved)],
 ) -> RedirectResponse:
     """Let a payment go that is larger than the company lets go by itself."""
-    return await start(
-        request, user, company, problem_actions.delivery_follow_up(company), f"deliveries/{delivery_id}"
-    )
+    return await _deliver_now(request, user, company, delivery_id)
 
 
 @router.post("/{delivery_id}/relink")
@@ -215,9 +214,15 @@ async def relink_delivery(
     is_done: Annotated[bool, Depends(relinked)],
 ) -> RedirectResponse:
     """Apply a payment to the invoice that took the place of the one it was taken for."""
-    return await start(
-        request, user, company, problem_actions.delivery_follow_up(company), f"deliveries/{delivery_id}"
-    )
+    return await _deliver_now(request, user, company, delivery_id)
+
+
+async def _deliver_now(
+    request: Request, user: SignedIn, company: Company, delivery_id: int
+) -> RedirectResponse:
+    """Have the company's payments delivered now, and go back to the one that was decided about."""
+    follow_up = problem_actions.delivery_follow_up(company)
+    return await start(request, user, company, follow_up, f"deliveries/{delivery_id}")
 
 
 def _delivery(db: Db, company: KnownCompany, delivery_id: int) -> Json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from include.errors import ThrottledError, UnreachableError
+from include.receivables.outbound.situation import read_situation
 from include.receivables.views import deliveries
 from tests.support.payment_steps import delivered, ignore, retry, take_up
 
@@ -306,7 +307,7 @@ def test_a_deleted_fee_waits_while_two_way_sync_is_off(cashier: Cashier, charged
     assert cashier.standing(charged) == ("waits", "auto_sync_off")
     assert cashier.in_quickbooks("JournalEntry") == {}
     deliveries.set_auto_sync(cashier.bench.db, cashier.company, is_on=True)
-    shown = deliveries.dry_run(cashier.bench.db, cashier.company, cashier.delivery(charged)["delivery_id"])
+    shown = deliveries.dry_run(read_situation(cashier.bench.db, cashier.company, charged))
     cashier.push()
     assert len(cashier.in_quickbooks("JournalEntry")) == 1
     [request] = shown["requests"]

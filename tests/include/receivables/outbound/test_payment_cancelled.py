@@ -249,8 +249,7 @@ def test_there_is_nothing_to_ignore_about_a_payment_that_peakflo_took_back(cashi
     payment_id = delivered(cashier)
     cashier.cancel(payment_id)
     settle(cashier)
-    delivery_id = cashier.delivery(payment_id)["delivery_id"]
-    assert not read_choices(cashier.bench.db, cashier.company, delivery_id).may_ignore
+    assert not read_choices(cashier.bench.db, cashier.company, payment_id).may_ignore
     with pytest.raises(ConfigurationError, match="nothing to ignore"):
         ignore(cashier, payment_id)
     revive(cashier, payment_id, cashier.record(payment_id)["qbo_id"])
