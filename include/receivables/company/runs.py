@@ -103,24 +103,34 @@ def company_run(
     :raises BusyError: when another process holds the company; nothing is logged then.
     :raises QuotaError: in place of a refused read, once reads have been refused for long.
     """
-    with company_lock(db, company):
+    with _saying_when_lost(), company_lock(db, company):
         run = _start(db, company, dag_id, dag_run_id, try_number)
         logger.info("Run %d begins: company %s, realm %s.", run.run_id, company.company_id, company.realm_id)
         try:
-            yield run
-        except psycopg.OperationalError as error:
-            failure = UnreachableError(
-                f"The receivables database went away ({str(error).strip()}): what was committed is kept, and the next "
-                "run goes on from there."
-            )
-            _try_to_end_failed(db, run, calls, failure)
-            raise failure from error
+            with _saying_when_lost():
+                yield run
         except BaseException as error:
             _try_to_end_failed(db, run, calls, error)
             if isinstance(error, ThrottledError):
                 quota.check(db)
             raise
         _end(db, run, calls, state="success")
+
+
+@contextmanager
+def _saying_when_lost() -> Iterator[None]:
+    """
+    Say what it means that the database goes away.
+
+    :raises UnreachableError: in place of the database's own words.
+    """
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise UnreachableError(
+            f"The receivables database went away ({str(error).strip()}): what was committed is kept, and the next run "
+            "goes on from there."
+        ) from error
 
 
 def start_concurrent_run(

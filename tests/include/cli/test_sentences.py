@@ -9,6 +9,12 @@ from tests.support.airflow_settings import quickbooks_connection
 from tests.support.command_line import DEADLINE_SECONDS, Answer, assert_fails, connect
 from tests.support.quick_start import connect_as_imported
 
+CUT_OFF = """
+select pg_terminate_backend(pid)
+from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid()
+"""
+
 
 @pytest.mark.parametrize(
     "arguments",
@@ -158,10 +164,7 @@ def test_a_database_that_goes_away_in_mid_run_is_said_and_the_next_run_goes_on(s
     process = start_cli("sync", "acme")
     wait_until(lambda: bench.db.execute("select 1 from sync.run where state = 'running'").fetchone())
 
-    bench.db.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where datname = current_database() and pid <> pg_backend_pid()"
-    )
+    bench.db.execute(CUT_OFF)
     _out, err = process.communicate(timeout=DEADLINE_SECONDS)
 
     assert_fails(Answer(process.returncode, "", err), "The receivables database went away")
@@ -170,6 +173,25 @@ def test_a_database_that_goes_away_in_mid_run_is_said_and_the_next_run_goes_on(s
         ("failed", "killed"),
         ("success", None),
     ]
+
+
+def test_a_database_that_goes_away_while_a_run_begins_is_said_likewise(start_cli, bench):
+    company = connect_as_imported(bench, "acme")
+    killed = {"company_id": "acme", "realm_id": company.realm_id}
+    bench.db.execute(
+        "insert into sync.run (company_id, realm_id, dag_id, dag_run_id, state)"
+        " values (%(company_id)s, %(realm_id)s, 'quickbooks_to_peakflo', 'killed', 'running')",
+        killed,
+    )
+    with bench.db.transaction():
+        # The run that begins ends the killed one in the log, and has to wait for that.
+        bench.db.execute("select from sync.run where dag_run_id = 'killed' for update")
+        process = start_cli("sync", "acme")
+        wait_until(lambda: bench.db.execute("select from sync.run where state = 'running'").rowcount == 2)
+        bench.db.execute(CUT_OFF)
+        _out, err = process.communicate(timeout=DEADLINE_SECONDS)
+
+    assert_fails(Answer(process.returncode, "", err), "The receivables database went away")
 
 
 def test_a_company_at_which_another_process_is_at_work_is_left_alone(cli, bench):
