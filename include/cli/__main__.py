@@ -18,6 +18,7 @@ import psycopg
 from include.cli.delivery import add_delivery_commands
 from include.cli.output import print_companies, print_company, print_outcome
 from include.cli.payments import add_account_mapping_commands
+from include.cli.proof import add_proof_command
 from include.cli.rules import add_rule_commands
 from include.cli.verdicts import add_verdict_commands
 from include.errors import ChangesExpiredError, ReceivablesError
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add_rule_commands(commands)
     add_delivery_commands(commands)
     add_verdict_commands(commands)
+    add_proof_command(commands, _run_context)
     db_url = commands.add_parser("db-url", help="print the URL of the receivables database")
     db_url.set_defaults(command=_db_url)
     return parser

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from include.quickbooks.oauth import OAuthApp
 
 
+# Of what people see of QuickBooks Online.
+PAGES_URLS = {
+    "production": "https://app.qbo.intuit.com/app",
+    "sandbox": "https://app.sandbox.qbo.intuit.com/app",
+}
+
+
 class QuickBooksHook(ConnectionLookup):
     """
     Interact with QuickBooks Online as the Intuit app that companies are connected to.
@@ -79,6 +86,17 @@ class QuickBooksHook(ConnectionLookup):
                 f"use one of {', '.join(API_URLS)}."
             )
         return str(url)
+
+    @property
+    def pages_url(self) -> str | None:
+        """The address of QuickBooks' own pages; None where another API stands in for Intuit's, or none is set up."""
+        from include.errors import ConfigurationError
+
+        try:
+            extra = self.get_connection(self.quickbooks_conn_id).extra_dejson
+        except ConfigurationError:
+            return None
+        return None if extra.get("api_url") else PAGES_URLS.get(extra.get("environment", "production"))
 
     @property
     def webhook_verifier_token(self) -> str:

@@ -27,7 +27,7 @@ from include.errors import (
     UnreachableError,
     UnrenderableError,
 )
-from include.quickbooks import query, transport
+from include.quickbooks import query, reports, transport
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import ACCOUNT
 from include.quickbooks.faults import TokenRejectedError, raise_for_answer, raise_for_fault
@@ -42,7 +42,7 @@ from include.quickbooks.writing import MAX_REQUEST_ID, encode, parse_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from types import TracebackType
 
     from tenacity import RetryCallState
@@ -207,6 +207,22 @@ class QuickBooksClient:
         """
         return self._query(query.select_count(entity), parse_time)
 
+    def report(self, name: str, day: date, currency: str) -> dict[str, Any]:
+        """
+        Read a report of all that is open at the end of a day.
+
+        :param name: see :mod:`include.quickbooks.reports`.
+        :param currency: the company's home currency.
+        :raises DoubtfulReportError: if the answer is of something else.
+        """
+        return self._read(
+            "report",
+            lambda body: reports.parse_report(body, name, day, currency),
+            path=f"reports/{name}",
+            params=reports.parameters(day),
+            attempts=ATTEMPTS,
+        )
+
     def read(self, entity: Entity, qbo_id: str) -> Record:
         """
         Read one record.
@@ -288,15 +304,20 @@ class QuickBooksClient:
         kind: str,
         parse: Callable[[bytes], T],
         *,
+        path: str | None = None,
         params: dict[str, str] | None = None,
         body: str | None = None,
         attempts: int,
     ) -> T:
-        """Ask until there is a readable answer; a read changes nothing, so asking again is safe."""
+        """
+        Ask until there is a readable answer; a read changes nothing, so asking again is safe.
+
+        :param path: below the company's address; the kind of call if it is the same.
+        """
 
         def ask(token: str) -> T:
             content = None if body is None else body.encode()
-            response = self._request(token, kind, path=kind, params=params, body=content)
+            response = self._request(token, kind, path=path or kind, params=params, body=content)
             with _failing_at_a_record():
                 raise_for_answer(response, secrets=[token])
                 return _parse_answer(response, parse, token)

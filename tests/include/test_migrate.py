@@ -56,7 +56,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 def schema_of(db: psycopg.Connection) -> list[tuple]:
     """Every column, index, constraint, trigger, view and function of the sync's schemas, whatever order it came in."""
-    schemas = ["staging", "mapping", "peakflo", "sync", "outbox"]
+    schemas = ["staging", "mapping", "peakflo", "sync", "outbox", "proof"]
     return db.execute(
         """
         with relation as (

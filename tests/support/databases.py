@@ -35,7 +35,10 @@ TABLES = """
 select format('%I.%I', nspname, relname)
 from pg_class
 inner join pg_namespace on pg_namespace.oid = relnamespace
-where relkind = 'r' and nspname in ('staging', 'mapping', 'peakflo', 'sync', 'outbox') and relname <> 'allowed_move'
+where
+    relkind = 'r'
+    and nspname in ('staging', 'mapping', 'peakflo', 'sync', 'outbox', 'proof')
+    and relname <> 'allowed_move'
 """
 RESTART = "select setval(format('%I.%I', schemaname, sequencename), 1, false) from pg_sequences where last_value > 0"
 

@@ -42,6 +42,7 @@ LOGGED = (
     "refresh_before_reminder",
     "refresh_reference_data",
     "import_company",
+    "reconcile_receivables",
     COMMAND_LINE,
 )
 RUN_STATES = ("running", "success", "failed")

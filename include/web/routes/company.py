@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Reques
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from include.receivables.company import companies
-from include.receivables.views import company_status, concerns, deliveries, problem_actions
+from include.receivables.views import company_status, concerns, deliveries, problem_actions, proofs
 from include.receivables.views.company_status import RunFilter
 from include.receivables.views.problem_actions import FollowUp, UnknownProblemError
 from include.web import audit, status_charts
@@ -102,6 +102,7 @@ def show_company(
         ),
         problem_state=problem_state,
         problem_page=problem_page,
+        proof=next(iter(proofs.list_proofs(db, company, most=1)), None),
         charts=status_charts.draw(db, company, cursors),
         runs=company_status.list_runs(db, company, chosen),
         chosen=chosen,

@@ -58,6 +58,11 @@ NEEDED = {
     ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/ignore"): ACT,
     ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/approve"): ADMINISTER,
     ("POST", f"{COMPANY}/deliveries/{{delivery_id}}/relink"): ACT,
+    ("GET", f"{COMPANY}/proofs"): SEE,
+    ("POST", f"{COMPANY}/proofs"): ACT,
+    ("GET", f"{COMPANY}/proofs/{{proof_id}}"): SEE,
+    ("GET", f"{COMPANY}/proofs/{{proof_id}}/differences.csv"): SEE,
+    ("GET", f"{COMPANY}/proofs/{{proof_id}}/customers.csv"): SEE,
 }
 JSON = {("GET", f"{COMPANY}/progress"), ("GET", f"{COMPANY}/reminders/{{reminder_run_id}}")}
 MAY = {
