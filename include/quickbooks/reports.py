@@ -27,6 +27,8 @@ CUSTOMER_BALANCE = "CustomerBalance"
 OPEN_TRANSACTIONS = "AgedReceivableDetail"
 # Of a company with several currencies, the amounts at home have keys of their own.
 _OPEN = ("subt_home_open_bal", "subt_open_bal")
+# Intuit's own example has no key for the only column of money.
+_TOTAL = ("total", "money")
 _BASIS = "Accrual"
 
 _decoder = msgspec.json.Decoder(dict[str, Any])
@@ -82,15 +84,18 @@ def parse_report(body: bytes, name: str, day: date, currency: str) -> Json:
     try:
         report = _decoder.decode(body)
         header, columns, _rows = report["Header"], report["Columns"]["Column"], report["Rows"].get("Row")
-        said = {
-            "report": (header.get("ReportName"), name),
-            "day": (header.get("EndPeriod"), day.isoformat()),
-            "basis": (header.get("ReportBasis"), _BASIS),
-            "currency": (header.get("Currency"), currency),
-        }
+        options = _options(report)
+        said = (
+            ("report", header.get("ReportName"), name),
+            ("day", header.get("EndPeriod", options.get("report_date")), day.isoformat()),
+            ("day", options.get("report_date", day.isoformat()), day.isoformat()),
+            # Intuit's own examples of these reports name none: on a cash basis, what is open would not add up.
+            ("basis", header.get("ReportBasis", _BASIS), _BASIS),
+            ("currency", header.get("Currency"), currency),
+        )
     except (msgspec.MsgspecError, AttributeError, KeyError, TypeError):
         raise MalformedAnswerError(f"QuickBooks' report {name} is not readable: try again later.") from None
-    for what, (found, asked) in said.items():
+    for what, found, asked in said:
         if found != asked:
             raise DoubtfulReportError(
                 f"QuickBooks' report {name} is of another {what}: {found or 'none'} instead of {asked}."
@@ -106,13 +111,16 @@ def customer_balances(report: Json) -> dict[str, Decimal]:
 
     :raises DoubtfulReportError: if its rows do not add up to its grand total.
     """
+    column = next((key for key in _TOTAL if key in _keys(report)), _TOTAL[0])
     balances: dict[str, Decimal] = {}
     for row in _rows_of(report, with_headers=True):
-        customer_id = row.cells["customer"].get("id") or ""
+        customer_id = row.cells.get("customer", {}).get("id")
         if not customer_id:
             raise _cut(report)
-        balances[customer_id] = balances.get(customer_id, Decimal(0)) + _amount(report, row.cells["total"])
-    _check_total(report, "total", sum(balances.values(), Decimal(0)))
+        balances[customer_id] = balances.get(customer_id, Decimal(0)) + _amount(
+            report, row.cells.get(column, {})
+        )
+    _check_total(report, column, sum(balances.values(), Decimal(0)))
     return balances
 
 
@@ -139,6 +147,10 @@ def open_transactions(report: Json) -> list[OpenTransaction]:
         )
     _check_total(report, column, sum((each.amount for each in found), Decimal(0)))
     return found
+
+
+def _options(report: Json) -> dict[str, str]:
+    return {each.get("Name"): each.get("Value") for each in report["Header"].get("Option") or []}
 
 
 def _keys(report: Json) -> list[str]:
@@ -185,8 +197,7 @@ def _check_total(report: Json, column: str, total: Decimal) -> None:
     """Check that the rows add up to the grand total; a report without any row has none."""
     rows = (report.get("Rows") or {}).get("Row") or []
     if not rows:
-        options = {each.get("Name"): each.get("Value") for each in report["Header"].get("Option") or []}
-        if options.get("NoReportData", "true") != "true":
+        if _options(report).get("NoReportData", "true") != "true":
             raise _cut(report)
         return
     last = rows[-1]

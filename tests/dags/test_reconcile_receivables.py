@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.support.quick_start import connect_as_imported
+from tests.support.quick_start import connect_as_imported, disconnect_in_quickbooks
 
 
 def test_each_company_is_proved_in_a_task_of_its_own(run_dag, bench):
@@ -35,7 +35,7 @@ def test_a_proof_may_be_of_one_company_and_of_so_many_pages(run_dag, bench):
 def test_one_company_that_cannot_be_read_fails_by_itself(run_dag, bench):
     broken = bench.imported("demo", company_id="acme")
     bench.imported("empty", company_id="globex")
-    bench.sandbox.add_fault("500", realm=broken.realm_id)
+    disconnect_in_quickbooks(bench, broken)
 
     run = run_dag("reconcile_receivables")
 

@@ -117,12 +117,7 @@ def make_proof(db: Connection, quickbooks: QuickBooksClient, run: Run, *, most_p
     """
     making = _Making(db, quickbooks, run, _home_currency(db, run.company))
     _read(making, most_pages)
-    known = read_known(db, run.company)
-    found, vanished = _compare_records(making, known), _list_vanished(making, known)
-    _repair(making, found, vanished)
-    known = read_known(db, run.company)
-    found = _tell_repaired(found, _compare_records(making, known))
-    found += records.tell_deleted(known, vanished)
+    known, found = _mend(making)
     opened, comparison = _compare_open(making, known)
     left = [each for each in found if not each.is_repaired]
     payments.look_again(db, run.company)
@@ -159,6 +154,18 @@ def _read(making: _Making, most_pages: int) -> None:
 def _versions(making: _Making) -> dict[Key, str]:
     rows = making.db.execute(load("proof/list_versions"), making.keys)
     return {(entity, qbo_id): version for entity, qbo_id, version in rows}
+
+
+def _mend(making: _Making) -> tuple[pd.DataFrame, list[Difference]]:
+    """Repair the records that differ, and tell which are well by now."""
+    known = read_known(making.db, making.company)
+    found, vanished = _compare_records(making, known), _list_vanished(making, known)
+    if not (found or vanished or any(page.odd for page in making.reading.pages)):
+        return known, []
+    _repair(making, found, vanished)
+    known = read_known(making.db, making.company)
+    told = _tell_repaired(found, _compare_records(making, known))
+    return known, told + records.tell_deleted(known, vanished)
 
 
 def _compare_records(making: _Making, known: pd.DataFrame) -> list[Difference]:

@@ -133,15 +133,15 @@ def to_csv(rows: Iterable[Json], columns: Iterable[str]) -> str:
     return text.getvalue()
 
 
-def address_of(difference: Json, pages: str | None) -> str | None:
+def address_of(difference: Json, company: Company, pages: str | None) -> str | None:
     """
-    Return where QuickBooks shows what a difference is about, to whoever is signed in to the company there.
+    Return where QuickBooks shows what a difference is about, to whoever may see the company there.
 
     :param pages: the address of QuickBooks' own pages; None where there are none.
     """
     page = PAGES.get(difference["entity"])
     is_shown = pages and page and difference["qbo_id"].isdigit()
-    return f"{pages}/{page}{difference['qbo_id']}" if is_shown else None
+    return f"{pages}/{page}{difference['qbo_id']}&companyId={company.realm_id}" if is_shown else None
 
 
 def _cell(value: Any) -> str:

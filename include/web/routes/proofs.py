@@ -117,7 +117,7 @@ def _page(
         made=made,
         classes=proofs.count_classes(db, proof_id),
         titles={name: each.title for name, each in CLASSES.items()},
-        differences=[each | {"address": proofs.address_of(each, pages)} for each in differences],
+        differences=[each | {"address": proofs.address_of(each, company, pages)} for each in differences],
         customers=proofs.list_customers(db, proof_id, search=q, is_different=only == "different"),
         chosen={"class_name": class_name, "customer": customer, "q": q, "only": only},
         most=proofs.MOST_ROWS,

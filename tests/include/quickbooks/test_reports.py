@@ -126,6 +126,25 @@ def test_another_report_is_refused():
         reports.parse_report(body, reports.CUSTOMER_BALANCE, DAY, "USD")
 
 
+def test_a_report_like_intuits_own_example_is_read():
+    report = answer(
+        Option=[{"Name": "report_date", "Value": "2030-12-31"}, {"Name": "NoReportData", "Value": "false"}]
+    )
+    del (
+        report["Header"]["ReportBasis"],
+        report["Header"]["EndPeriod"],
+        report["Columns"]["Column"][1]["MetaData"],
+    )
+    row = {"ColData": [{"value": "Amy's Bird Sanctuary", "id": "1"}, {"value": "1593.50"}]}
+    total = {"ColData": [{"value": "TOTAL"}, {"value": "1593.50"}]}
+    report["Rows"] = {"Row": [row, {"group": "GrandTotal", "type": "Section", "Summary": total}]}
+    body = json.dumps(report).encode()
+    read_report = reports.parse_report(body, reports.CUSTOMER_BALANCE, DAY, "USD")
+    assert reports.customer_balances(read_report) == {"1": Decimal("1593.50")}
+    with pytest.raises(DoubtfulReportError, match="another day: 2030-12-31 instead of 2031-01-01"):
+        reports.parse_report(body, reports.CUSTOMER_BALANCE, date(2031, 1, 1), "USD")
+
+
 def test_no_rows_are_believed_if_the_header_says_so_and_not_else():
     assert reports.customer_balances(answer()) == {}
     option = [{"Name": "NoReportData", "Value": "false"}]
