@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from include.errors import (
@@ -18,6 +23,7 @@ from include.errors import (
     ThrottledError,
     UnreachableError,
 )
+from include.receivables import outbound
 from include.receivables.alerts.causes import list_causes
 from include.receivables.alerts.facts import DELIVERY, SYNC
 from include.receivables.company import companies, problems, quota
@@ -26,15 +32,15 @@ from include.receivables.company.run_context import RunContext
 from include.receivables.connecting.connections import disconnect_company
 from include.receivables.inbound import jobs, webhook_events, webhooks
 from include.receivables.outbound import decisions, delivery_jobs
+from include.receivables.outbound.codes import WAITS
 from include.receivables.outbound.rules import set_rules
 from include.receivables.views.deliveries import set_auto_sync
+from tests.support.many_companies import add_companies
 from tests.support.passing_time import let_pass
 from tests.support.quick_start import connect_as_imported, disconnect_in_quickbooks, held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import psycopg
 
     from include.receivables.alerts.causes import Cause
     from include.receivables.company.companies import Company
@@ -648,3 +654,59 @@ def test_the_worst_comes_first_and_each_has_one_owner(bench: Workbench, company:
     ]  # fmt: skip
     assert {cause.owner for cause in found} <= {"admin", "data engineer", "bookkeeper", "nobody"}
     assert codes(bench.db, "acme") == ["problems", "webhook_forged"]
+
+
+def test_every_wait_that_deliveries_name_says_who_acts():
+    named = set()
+    for path in Path(outbound.__path__[0]).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and _name_of(node.func) in ("Held", "wait", "wait_before_sending"):
+                named |= _codes_of(node.args[0], path.stem)
+    # What somebody let go of waits for nothing.
+    assert named - {"let_go"} == set(WAITS)
+
+
+def _name_of(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _codes_of(argument: ast.expr, module: str) -> set[str]:
+    """Return the code that a call names; none where it passes on what another call named."""
+    if isinstance(argument, ast.Constant):
+        return {str(argument.value)}
+    if isinstance(argument, ast.Name) and argument.id.isupper():
+        return {str(getattr(import_module(f"{outbound.__name__}.{module}"), argument.id))}
+    return set()
+
+
+class CountingCursor(psycopg.Cursor[Any]):
+    statements = 0
+
+    def execute(self, *arguments: Any, **options: Any) -> Any:
+        CountingCursor.statements += 1
+        return super().execute(*arguments, **options)
+
+
+def test_it_takes_as_many_statements_for_thousands_of_companies_as_for_one(
+    db: psycopg.Connection, db_url: str
+):
+    taken, told = [], []
+    with psycopg.connect(db_url, autocommit=True, cursor_factory=CountingCursor) as counted:
+        for number in (1, 2000):
+            tables = "peakflo.company, sync.connection, staging.cursor, sync.api_call, sync.run, sync.problem"
+            db.execute(f"truncate {tables}, outbox.delivery")  # type: ignore[arg-type]
+            add_companies(db, number, runs=2, days=2)
+            db.execute("update sync.connection set status_since = connected_at")
+            CountingCursor.statements = 0
+            told.append(list_causes(counted))
+            taken.append(CountingCursor.statements)
+    assert taken[0] == taken[1] <= 6
+    statuses = dict(db.execute("select status, count(*) from sync.connection group by status").fetchall())
+    found = Counter(cause.code for cause in told[1])
+    assert found["reconnect"] == statuses["reauthorize"] > 0
+    assert found["paused"] == statuses["paused"] > 0
+    [(waiting,)] = db.execute(
+        "select count(distinct company_id) from outbox.delivery where code = 'account_unmapped'"
+    ).fetchall()
+    assert found["payments_waiting"] == waiting > 500
+    assert found["not_fresh"] == 0
