@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from include.errors import ThrottledError
 from include.receivables.alerts import payments
 from include.receivables.alerts.facts import DELIVERY, SYNC, WEBHOOK_MARGIN
 from include.receivables.alerts.model import LATE, Cause, tell_age, tell_count, tell_moment
@@ -41,7 +42,7 @@ class Stops:
 
     def explain(self, failure: OpenProblems | None) -> bool:
         """Tell whether it is not a company's own trouble that it is not read."""
-        is_refused = self.refuses_reads and failure is not None and failure.code == "throttled"
+        is_refused = self.refuses_reads and failure is not None and failure.code == ThrottledError.code
         return self.are_cycles_over or self.is_used_up or is_refused
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from include.errors import DeletionBrakeError
+from include.errors import DeletionBrakeError, ThrottledError
 from include.receivables.alerts.model import LATE, Cause, tell_age, tell_count
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def find_stop(
 def find_failures(problems: Sequence[OpenProblems], stops: Stops) -> list[Cause]:
     """Find what the last run met of a company that is not late: the next ones go past it, or it becomes late."""
     failure = _newest_failure(problems)
-    if failure is None or stops.explain(failure):
+    if failure is None or (stops.is_used_up and failure.code == ThrottledError.code):
         return []
     return [
         Cause(
@@ -226,7 +226,6 @@ def _look_at_consent(company: CompanyState) -> Cause | None:
         remedy="Reconnect before, signed in to QuickBooks as an admin.",
         owner="admin",
         action="reconnect",
-        since=ends_at - SOON,
     )
 
 

@@ -87,10 +87,9 @@ def _wait(code: str, rows: Sequence[Held]) -> Cause | None:
         code=name,
         detail=code if name == "payments_waiting" else "",
         level="warning",
-        sentence=f"{money.words} {'waits' if money.count == 1 else 'wait'}: {wait.why}.",
-        remedy="Nothing right now: something was changed, and the next delivery looks at it."
-        if is_looked_at
-        else wait.remedy,
+        sentence=f"{money.words} {'waits' if money.count == 1 else 'wait'}: {wait.why}."
+        + (" The next delivery looks again." if is_looked_at else ""),
+        remedy=wait.remedy,
         owner=wait.owner,
         action=ACTIONS.get(code, "deliveries"),
         amounts=money.amounts,

@@ -146,7 +146,7 @@ WAITS: dict[str, Wait] = {
         "two-way payment sync is off", "Switch it on: what waits is sent.", "data engineer"
     ),
     "approval_needed": Wait(
-        "somebody has to approve so large a payment", "Approve or ignore each of them.", "admin"
+        "somebody has to approve so large a payment", "Approve or ignore it on the payment's page.", "admin"
     ),
     "other_books": Wait(
         "another QuickBooks company is connected than the one it was taken for",

@@ -43,6 +43,7 @@ standing as (
 judged as (
     select
         standing.*,
+        company.is_connected,
         (
             standing.kind in ('agrees', 'ignored')
             or standing.code = 'queued'
@@ -65,6 +66,7 @@ reason as (
         judged.realm_id,
         judged.payment_id,
         judged.active_since,
+        judged.is_connected,
         judged.queued_at,
         case when judged.is_due then 'waits' else judged.kind end as kind,
         case when judged.is_due then 'queued' else judged.code end as code,
@@ -83,7 +85,7 @@ select
     coalesce(
         sum(payment.amount) filter (where greatest(reason.since, reason.active_since) < now() - %(late)s), 0
     ) as late_amount,
-    count(*) filter (where reason.queued_at is not null) as queued_payments,
+    count(*) filter (where reason.queued_at is not null and reason.is_connected) as queued_payments,
     min(reason.since) as since,
     min(problem.actor) as owner,
     min(problem.message) as message,
