@@ -17,7 +17,7 @@ stay unread until the task's next try or the next 5-minute sync has read them. T
 nothing is lost with an event.
 
 * *No runs at all*: is the webhook's URL entered at Intuit, and the connection's `webhook_verifier_token` the one that
-  Intuit shows? `sync.webhook_count` has what was received and refused, per day and reason.
+  Intuit shows? `sync.webhook_count` has what was received and refused, per hour and reason.
 * *Skipped*: another run is at work on the company, which wakes this DAG again when it is done.
 """
 

@@ -139,4 +139,4 @@ def test_each_of_the_three_is_a_problem_with_a_cure(cycle: Cycle):
         [list(cycle.tasks)],
     ).fetchall()
 
-    assert sorted(problems) == [("broken", "nobody"), ("revoked", "data engineer"), ("throttled", "nobody")]
+    assert sorted(problems) == [("broken", "nobody"), ("revoked", "admin"), ("throttled", "nobody")]

@@ -95,7 +95,7 @@ def _add_company_commands(commands: Any) -> None:
     listing.add_argument("--json", action="store_true", help="for programs")
     listing.set_defaults(command=_list)
     for name, command, explanation in (
-        ("show", _show, "show one company with the counts of its records"),
+        ("show", _show, "show one company: what is wrong, and the counts of its records"),
         ("pause", _pause, "stop reading a company's books"),
         ("resume", _resume, "go on reading a company's books"),
         ("disconnect", _disconnect, "take the app's access back; records and mappings stay"),
@@ -150,12 +150,14 @@ def _list(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     from include.hooks.receivables_db import ReceivablesDbHook
+    from include.receivables.alerts.causes import list_causes
     from include.receivables.company import companies
 
     with ReceivablesDbHook().get_conn() as db:
         company = companies.get_company(db, options.company_id)
         [row] = companies.list_companies(db, options.company_id)
-        print_company(row, companies.count_records(db, company), as_json=options.json)
+        causes = list_causes(db, company.company_id)
+        print_company(row, companies.count_records(db, company), causes, as_json=options.json)
 
 
 def _pause(options: argparse.Namespace) -> None:

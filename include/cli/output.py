@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from include.receivables.alerts.causes import Cause
     from include.receivables.company.batches import Outcome
 
 Row = dict[str, Any]
@@ -33,14 +34,20 @@ def print_companies(rows: Sequence[Row], *, as_json: bool) -> None:
     print_table(columns, rows)
 
 
-def print_company(company: Row, records: Sequence[Row], *, as_json: bool) -> None:
-    """Print one company and the counts and sums of its records."""
+def print_company(company: Row, records: Sequence[Row], causes: Sequence[Cause], *, as_json: bool) -> None:
+    """Print one company, what is wrong with it, and the counts and sums of its records."""
     if as_json:
         counts = {row["entity"]: {key: row[key] for key in row if key != "entity"} for row in records}
-        print(to_json(company | {"records": counts}))
+        print(to_json(company | {"causes": [asdict(cause) for cause in causes], "records": counts}))
         return
     for key, value in company.items():
         print(f"{key + ':':32}{_text(value)}")
+    print()
+    for cause in causes:
+        who = "it passes by itself" if cause.owner == "nobody" else f"who acts: {cause.owner}"
+        print(f"{cause.level.upper()}: {cause.sentence} {cause.remedy} ({who})")
+    if not causes:
+        print("All is well.")
     print()
     print_table(("entity", "live", "deleted", "total", "open"), records)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from fastapi import HTTPException
+
 from include.receivables.views.company_status import COMMAND_LINE
 from include.web.dag_runs import dag_run_url, trigger
 from include.web.rendering import airflow_path, redirect
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
     from fastapi.responses import RedirectResponse
 
     from include.receivables.company.companies import Company
+    from include.receivables.views.import_status import ImportStatus
     from include.receivables.views.problem_actions import FollowUp
     from include.web.security import SignedIn
 
+IMPORT = "import_company"
 # Where in Airflow the logs of a run are; of a mapped task, a list that names the companies.
 LOGS = {
     "quickbooks_to_peakflo": "tasks/sync/mapped",
@@ -68,6 +72,32 @@ async def start(
     dag_run_id = await trigger(request, user, follow_up.dag_id, follow_up.conf)
     page = f"companies/{company.company_id}{'/' + target if target else ''}"
     return redirect(request, user, page, run=f"{follow_up.dag_id}/{dag_run_id}")
+
+
+async def start_import(
+    request: Request, user: SignedIn, company: Company, status: ImportStatus, *, reason: str = "connect"
+) -> None:
+    """
+    Start an import as the user, unless a click before this one did.
+
+    :param status: how the import stands: the run is named after the one that it repeats, or the connection.
+    """
+    after = (
+        status.run_id
+        if reason == "retry" and status.run_id
+        else f"{status.connected_at:%Y-%m-%dT%H:%M:%S.%f}"
+    )
+    try:
+        await trigger(
+            request,
+            user,
+            IMPORT,
+            {"company_id": company.company_id},
+            f"{reason}__{company.company_id}__{after}",
+        )
+    except HTTPException as refused:
+        if refused.status_code != 409:
+            raise
 
 
 def dag_runs_of(request: Request, started: str = "") -> dict[str, Any]:

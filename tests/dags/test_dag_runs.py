@@ -108,7 +108,7 @@ def test_a_company_that_fails_fails_alone_and_with_its_reason(run_dag, bench):
     [problem] = bench.db.execute(
         "select company_id, direction, code, actor from sync.problem where state = 'open'"
     ).fetchall()
-    assert problem == ("globex", "connection", "invalid_grant", "data engineer")
+    assert problem == ("globex", "connection", "invalid_grant", "admin")
 
 
 def test_a_company_that_has_to_be_connected_again_is_left_out_of_the_next_cycle(run_dag, bench):

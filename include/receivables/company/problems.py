@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # The first class that fits tells the cure and who has to act.
 CURES: tuple[tuple[type[Exception], str, str], ...] = (
-    (ReauthorizeError, "Connect the company again, signed in to QuickBooks as an admin.", "data engineer"),
+    (ReauthorizeError, "Connect the company again, signed in to QuickBooks as an admin.", "admin"),
     (
         DeletionBrakeError,
         "Look into QuickBooks whether these records were deleted on purpose; if so, believe it on the company's page.",

@@ -66,8 +66,8 @@ def record_connection(
     """
     Record that a company is connected from now on, in the caller's transaction.
 
-    If it had other books before, what is known of the new ones takes effect: the company's own facts at once, all else
-    that is staged with the next merge.
+    Its connection's problems are over. If it had other books before, what is known of the new ones takes effect: the
+    company's own facts at once, all else that is staged with the next merge.
 
     :param tokens: encrypted, see :meth:`include.receivables.company.tokens.TokenCipher.encrypt_tokens`.
     :raises psycopg.errors.UniqueViolation: when another company has just been connected to the realm.
@@ -77,6 +77,7 @@ def record_connection(
     db.execute(load("sync/save_company"), keys | {"name": name})
     db.execute(load("sync/save_connection"), keys | {"connected_by": connected_by})
     db.execute(load("sync/save_tokens"), keys | tokens)
+    db.execute(load("sync/resolve_connection_problems"), keys)
     if before is not None and before[0] == realm_id:
         return
     queue_all(db, realm_id)

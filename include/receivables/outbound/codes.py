@@ -1,11 +1,12 @@
-"""How a payment may differ between Peakflo and QuickBooks: each code with its words, who acts, and what one may do."""
+"""How a payment may differ between Peakflo and QuickBooks, and what it may wait for: the words, and who acts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
-Owner = Literal["data engineer", "bookkeeper", "nobody"]
+Owner = Literal["admin", "data engineer", "bookkeeper", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +116,115 @@ CODES: dict[str, Code] = {
         "The payment was cancelled in Peakflo and undone, but {entity} {qbo_ids} in QuickBooks names it.",
         'Void or delete it in QuickBooks; or, if it is another one, take "Peakflo payment" and what follows out of '
         "its note.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """
+    Something that payments wait for.
+
+    :param why: what keeps them, said of one or of many.
+    :param remedy: what ends it.
+    :param owner: who has to act, once they have waited longer than is usual.
+    :param usual: for how long nobody need act; None where a payment may wait for it as long as it likes.
+    """
+
+    why: str
+    remedy: str
+    owner: Owner
+    usual: timedelta | None = timedelta(0)
+
+
+# Three rounds of deliveries and syncs.
+_ROUNDS = timedelta(minutes=15)
+
+WAITS: dict[str, Wait] = {
+    # What somebody has to do
+    "auto_sync_off": Wait(
+        "two-way payment sync is off", "Switch it on: what waits is sent.", "data engineer"
+    ),
+    "approval_needed": Wait(
+        "somebody has to approve so large a payment", "Approve or ignore it on the payment's page.", "admin"
+    ),
+    "other_books": Wait(
+        "another QuickBooks company is connected than the one it was taken for",
+        "Connect that one again; or have it entered by hand, then ignore it.",
+        "admin",
+    ),
+    "account_unmapped": Wait(
+        "an account is not mapped",
+        "Choose it in the account mapping: what waits goes by itself.",
+        "bookkeeper",
+    ),
+    "account_unfit": Wait(
+        "a mapped account cannot serve",
+        "Choose another one in the account mapping, or correct it in QuickBooks.",
+        "bookkeeper",
+    ),
+    "receivable_ambiguous": Wait(
+        "QuickBooks has several receivable accounts in the currency",
+        "Map the one that the invoices are booked on in the account mapping.",
+        "bookkeeper",
+    ),
+    "books_closed": Wait(
+        "the books are closed for its date",
+        "Reopen the period in QuickBooks, or change the date in Peakflo.",
+        "bookkeeper",
+    ),
+    "customer_inactive": Wait(
+        "the customer is not active in QuickBooks", "Make the customer active there.", "bookkeeper"
+    ),
+    "customer_merged": Wait(
+        "the customer is gone from QuickBooks, and into whom it was merged cannot be told",
+        "Enter in Peakflo whose the payment is now.",
+        "bookkeeper",
+    ),
+    # What comes by itself, or else has to be looked into
+    "customer_unknown": Wait(
+        "QuickBooks does not have the customer",
+        "Enter the customer in QuickBooks, or correct in Peakflo whose the payment is.",
+        "bookkeeper",
+        _ROUNDS,
+    ),
+    "target_unknown": Wait(
+        "QuickBooks does not have what it pays for",
+        "Enter that in QuickBooks, or correct in Peakflo what the payment is applied to.",
+        "bookkeeper",
+        _ROUNDS,
+    ),
+    "company_unknown": Wait(
+        "the company's own currency is not known", "Refresh its accounts and taxes.", "data engineer", _ROUNDS
+    ),
+    "not_connected": Wait(
+        "QuickBooks is not connected", "Connect the company, or let it go on.", "admin", _ROUNDS
+    ),
+    "not_fresh": Wait(
+        "QuickBooks may have it already, which the next sync tells",
+        "Sync the company.",
+        "data engineer",
+        _ROUNDS,
+    ),
+    "stale": Wait(
+        "QuickBooks has a newer version of it, which the next sync reads",
+        "Sync the company.",
+        "data engineer",
+        _ROUNDS,
+    ),
+    "undecided": Wait(
+        "QuickBooks' answer was lost, and whether it has it is not known yet",
+        "Read the log of peakflo_to_quickbooks, which looks for it; nothing is sent twice.",
+        "data engineer",
+        _ROUNDS,
+    ),
+    "queued": Wait(
+        "nothing stands against it, and still it is not sent",
+        "See in Airflow whether peakflo_to_quickbooks runs, and read its log.",
+        "data engineer",
+        _ROUNDS,
+    ),
+    "not_settled": Wait(
+        "the money has not arrived", "Nothing: it goes when the money is there.", "nobody", None
     ),
 }

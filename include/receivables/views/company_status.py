@@ -11,6 +11,7 @@ from psycopg.rows import class_row, dict_row
 
 from include.errors import ConfigurationError
 from include.quickbooks.entities import SYNCED
+from include.receivables.company.quota import MONTHLY_QUOTA
 from include.receivables.outbound.decisions import DOUBTS
 from include.sql import load
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# Intuit: reads a month on the free tier, of all companies that an app is connected to; beyond it they are blocked.
-MONTHLY_QUOTA = 500_000
 # What a day takes is told from so many whole days.
 DAYS_TO_JUDGE_BY = 7
 

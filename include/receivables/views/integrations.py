@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from psycopg.rows import class_row
 
+from include.receivables.alerts.causes import list_causes_of
 from include.sql import load
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from psycopg import Connection
+
+    from include.receivables.alerts.causes import Cause
 
 STATUSES = ("connected", "paused", "reauthorize", "disconnected")
 PAGE_SIZE = 50
-# Three turns of the sync.
-STALE_AFTER = timedelta(minutes=15)
 MOST_SEARCHED = 100
 
 
@@ -42,24 +45,21 @@ class Integration:
     waiting_payments: int
     metered_calls: int
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether the records should be fresher than they are."""
-        if self.status != "connected":
-            return False
-        return self.fresh_until is None or datetime.now(UTC) - self.fresh_until > STALE_AFTER
-
 
 @dataclass(frozen=True, slots=True)
 class Integrations:
     """
     A page of companies.
 
+    :param causes: what is wrong with each of them, the worst first.
+    :param common: what is wrong with all companies at once.
     :param counts: how many the search finds, by status.
     :param page: its number, from 1.
     """
 
     rows: list[Integration]
+    causes: dict[str, list[Cause]]
+    common: list[Cause]
     counts: dict[str, int]
     page: int
     pages: int
@@ -83,7 +83,10 @@ def list_integrations(db: Connection, *, search: str = "", status: str = "", pag
     with db.cursor(row_factory=class_row(Integration)) as cursor:
         portion = {"skipped": (page - 1) * PAGE_SIZE, "most": PAGE_SIZE}
         rows = cursor.execute(load("sync/list_integrations"), keys | portion).fetchall()
-    return Integrations(rows, counts, page, pages)
+    causes: dict[str, list[Cause]] = defaultdict(list)
+    for cause in list_causes_of(db, [row.company_id for row in rows]):
+        causes[cause.company_id].append(cause)
+    return Integrations(rows, causes, causes.pop("", []), counts, page, pages)
 
 
 def _literally(text: str) -> str:

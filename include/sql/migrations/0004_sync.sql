@@ -5,6 +5,7 @@ create table sync.connection (
     company_id text primary key,
     realm_id text not null,
     status text not null check (status in ('connected', 'paused', 'reauthorize', 'disconnected')),
+    status_since timestamptz not null default now(),
     -- Encrypted with Airflow's Fernet key; null once revoked.
     access_token text,
     refresh_token text,
@@ -21,6 +22,20 @@ create table sync.connection (
     last_error text,
     last_error_at timestamptz
 );
+
+create function sync.note_status_since() returns trigger
+language plpgsql as $$
+begin
+    new.status_since := now();
+    return new;
+end
+$$;
+
+create trigger note_status_since
+before update of status on sync.connection
+for each row
+when (old.status <> new.status)
+execute function sync.note_status_since();
 
 -- A QuickBooks company serves one Peakflo company at a time.
 create unique index connection_realm_in_use on sync.connection (realm_id) where status <> 'disconnected';
@@ -93,9 +108,12 @@ create table sync.run (
 
 create index on sync.run (company_id, started_at desc);
 create index on sync.run (dag_id, dag_run_id, company_id);
+create index on sync.run (dag_id, started_at);
 create index on sync.run (ended_at) where calls > 0;
 create index on sync.run (ended_at) where error_code = 'throttled';
 create index on sync.run (company_id, realm_id, ended_at);
+-- Those that brought something.
+create index on sync.run (company_id, started_at) where counts @? '$.*.changed ? (@ > 0)';
 
 -- Since when QuickBooks has answered no read of any company, and when it last refused one; nothing while it answers.
 create view sync.read_quota as
@@ -126,7 +144,7 @@ create table sync.problem (
     code text not null,
     message text not null,
     cure text not null,
-    -- Who can mend it: "data engineer", "bookkeeper" or "nobody" (it passes by itself).
+    -- Who can mend it: "admin", "data engineer", "bookkeeper" or "nobody" (it passes by itself).
     actor text not null,
     state text not null default 'open' check (state in ('open', 'ignored', 'resolved')),
     attempts integer not null default 1,
@@ -228,6 +246,7 @@ create table sync.webhook_event (
 
 create index on sync.webhook_event (realm_id) where read_at is null;
 create index on sync.webhook_event (received_at);
+create index on sync.webhook_event (realm_id, received_at);
 
 -- Wake whoever reads early, once per company and delivery; without a listener nothing is lost, the next sync reads.
 create function sync.announce_events() returns trigger
@@ -245,11 +264,12 @@ after insert on sync.webhook_event
 referencing new table as added
 for each statement execute function sync.announce_events();
 
--- Per day, what came of deliveries and their events: stored, repeated, ignored or refused, by reason.
+-- Per hour, what came of deliveries and their events: stored, repeated, ignored or refused, by reason.
 create table sync.webhook_count (
-    day date not null,
+    began_at timestamptz not null,
     outcome text not null,
     total bigint not null,
-    last_at timestamptz not null,
-    primary key (day, outcome)
+    first_at timestamptz not null default now(),
+    last_at timestamptz not null default now(),
+    primary key (began_at, outcome)
 );

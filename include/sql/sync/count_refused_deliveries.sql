@@ -1,11 +1,10 @@
 -- Count webhook deliveries that were refused, by the reason.
-insert into sync.webhook_count as kept (day, outcome, total, last_at)
+insert into sync.webhook_count as kept (began_at, outcome, total)
 select
-    (now() at time zone 'utc')::date as day,
+    date_trunc('hour', now()) as began_at,
     reason,
-    total,
-    now() as last_at
+    total
 from unnest(%(reasons)b::text[], %(totals)b::bigint[]) as refused (reason, total)
 order by reason
-on conflict (day, outcome) do update
+on conflict (began_at, outcome) do update
     set total = kept.total + excluded.total, last_at = excluded.last_at;

@@ -66,16 +66,15 @@ outcome (name, total) as (
 ),
 
 counted as (
-    insert into sync.webhook_count as kept (day, outcome, total, last_at)
+    insert into sync.webhook_count as kept (began_at, outcome, total)
     select
-        (now() at time zone 'utc')::date as day,
+        date_trunc('hour', now()) as began_at,
         name,
-        total,
-        now() as last_at
+        total
     from outcome
     where total > 0
     order by name
-    on conflict (day, outcome) do update
+    on conflict (began_at, outcome) do update
         set total = kept.total + excluded.total, last_at = excluded.last_at
 )
 

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from include.receivables.alerts.causes import list_causes
 from include.receivables.company import companies
-from include.receivables.views import company_status, concerns, deliveries, problem_actions, proofs
+from include.receivables.views import company_status, deliveries, problem_actions, proofs
 from include.receivables.views.company_status import RunFilter
 from include.receivables.views.problem_actions import FollowUp, UnknownProblemError
 from include.web import audit, status_charts
@@ -83,23 +84,20 @@ def show_company(
 ) -> HTMLResponse:
     """Show the connection, what is wrong, and the sync log."""
     cursors = company_status.read_cursors(db, company)
-    situation = concerns.Situation(
-        status=company_status.read_status(db, company),
-        cursors=cursors,
-        problems=company_status.count_problems(db, company),
-        deliveries=company_status.count_deliveries(db, company),
-    )
     return render(
         request,
         user,
         "company.html",
         company=company,
-        situation=situation,
-        concerns=concerns.list_concerns(situation),
+        status=company_status.read_status(db, company),
+        causes=list_causes(db, company.company_id),
+        cursors=cursors,
+        deliveries=company_status.count_deliveries(db, company),
         records=companies.count_records(db, company),
         problems=company_status.list_problems(
             db, company, state=problem_state, skipped=problem_page * company_status.PAGE
         ),
+        problem_counts=company_status.count_problems(db, company),
         problem_state=problem_state,
         problem_page=problem_page,
         proof=next(iter(proofs.list_proofs(db, company, most=1)), None),

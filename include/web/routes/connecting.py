@@ -5,7 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from anyio import from_thread
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from include.errors import ConfigurationError, ReceivablesError
@@ -15,10 +16,13 @@ from include.receivables.company.companies import Company
 from include.receivables.connecting import connections, consent
 from include.receivables.connecting.consent import Answer, ConnectError, Intent, Visitor
 from include.receivables.views import mapping_form
-from include.receivables.views.import_status import read_import
+from include.receivables.views.import_status import ImportStatus, read_import
+from include.receivables.views.problem_actions import sync_follow_up
 from include.web import audit
+from include.web.dag_runs import trigger
 from include.web.database import Db, KnownCompany, QuickBooksAccess
 from include.web.rendering import path, redirect, render
+from include.web.runs import start_import
 from include.web.security import Admin, SignedIn, Viewer
 
 router = APIRouter()
@@ -128,10 +132,8 @@ def complete(
     except ConnectError as refused:
         return _refusal_page(request, user, db, refused)
     audit.record(user, "quickbooks.connect", company.company_id, realm_id=company.realm_id)
-    if read_accounts(access, company) and not _is_anything_open(db, company):
-        notice = f"{company.name} is connected again, with its accounts mapped as before."
-        return redirect(request, user, f"companies/{company.company_id}", notice=notice)
-    return redirect(request, user, f"companies/{company.company_id}/mapping")
+    is_mapped = read_accounts(access, company) and not mapping_form.list_unmapped(db, company)
+    return from_thread.run(_go_on, request, user, company, read_import(db, company), is_mapped)
 
 
 @router.get("/companies/{company_id}/disconnect")
@@ -200,8 +202,28 @@ def read_accounts(access: Access, company: Company) -> bool:
     return True
 
 
-def _is_anything_open(db: Db, company: Company) -> bool:
-    return read_import(db, company).is_due or bool(mapping_form.list_unmapped(db, company))
+async def _go_on(
+    request: Request, user: SignedIn, company: Company, status: ImportStatus, is_mapped: bool
+) -> RedirectResponse:
+    """Have a company read that was just connected, and lead to what is left to do."""
+    home = f"companies/{company.company_id}"
+    if status.is_due and not is_mapped:
+        # Whoever finishes the mapping starts the import.
+        return redirect(request, user, f"{home}/mapping")
+    try:
+        if status.is_due:
+            await start_import(request, user, company, status)
+            return redirect(request, user, f"{home}/import")
+        follow_up = sync_follow_up(company)
+        dag_run_id = await trigger(request, user, follow_up.dag_id, follow_up.conf)
+    except HTTPException as refused:
+        # Connected it is, and the next cycle reads it.
+        notice = f"{company.name} is connected, but is not read at once. {refused.detail}"
+        return redirect(request, user, home, notice=notice)
+    if not is_mapped:
+        return redirect(request, user, f"{home}/mapping")
+    notice = f"{company.name} is connected again, with its accounts mapped as before."
+    return redirect(request, user, home, notice=notice, run=f"{follow_up.dag_id}/{dag_run_id}")
 
 
 def _visitor(user: SignedIn) -> Visitor:

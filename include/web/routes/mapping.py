@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
@@ -18,15 +18,15 @@ from include.receivables.views.import_status import STEPS, ImportStatus, read_im
 from include.receivables.views.mapping_form import Key
 from include.receivables.views.mapping_layout import KIND_OF
 from include.web import audit
-from include.web.dag_runs import dag_run_url, trigger
+from include.web.dag_runs import dag_run_url
 from include.web.database import Db, KnownCompany, QuickBooksAccess
 from include.web.rendering import redirect, render
 from include.web.routes.connecting import read_accounts
+from include.web.runs import IMPORT, start_import
 from include.web.security import Operator, SignedIn, Viewer
 
 router = APIRouter()
 
-IMPORT = "import_company"
 FIELD = "account/"
 # A purpose of each kind of detail, to check what is typed.
 PURPOSE_OF = {kind: purpose for purpose, kind in reversed(KIND_OF.items()) if kind}
@@ -106,8 +106,7 @@ async def finish(
             request, user, f"companies/{company.company_id}", notice="The account mapping is saved."
         )
     if status.state == "waiting":
-        run_id = f"connect__{company.company_id}__{status.connected_at:%Y-%m-%dT%H:%M:%S.%f}"
-        await _import(request, user, company, run_id)
+        await start_import(request, user, company, status)
     return redirect(request, user, f"companies/{company.company_id}/import")
 
 
@@ -158,21 +157,8 @@ async def retry_import(request: Request, user: Operator, db: Db, company: KnownC
     """Import again what was interrupted or failed; it goes on where it stopped."""
     status = await run_in_threadpool(read_import, db, company)
     if status.state in ("failed", "interrupted", "waiting"):
-        # The same for a second click.
-        run_id = (
-            f"retry__{company.company_id}__{status.run_id or f'{status.connected_at:%Y-%m-%dT%H:%M:%S.%f}'}"
-        )
-        await _import(request, user, company, run_id)
+        await start_import(request, user, company, status, reason="retry")
     return redirect(request, user, f"companies/{company.company_id}/import")
-
-
-async def _import(request: Request, user: SignedIn, company: Company, run_id: str) -> None:
-    """Start an import, unless a click before this one did."""
-    try:
-        await trigger(request, user, IMPORT, {"company_id": company.company_id}, run_id)
-    except HTTPException as refused:
-        if refused.status_code != 409:
-            raise
 
 
 def _save(request: Request, user: SignedIn, db: Db, company: Company, given: Input) -> HTMLResponse | None:

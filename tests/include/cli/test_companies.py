@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from include.receivables.company import companies
 from include.receivables.company.tokens import TokenCipher
 from tests.support.airflow_settings import FERNET_KEY
 from tests.support.command_line import DEADLINE_SECONDS, connect
@@ -95,3 +96,17 @@ def test_a_company_is_shown_with_the_counts_and_sums_of_its_records(cli, bench):
     assert isinstance(invoices["total"], str), "an amount must not become a float in a reader's hands"
     assert Decimal(invoices["total"]) == sum(map(Decimal, truth["total_by_currency"].values()))
     assert "invoice" in cli("company", "show", "acme").out
+
+
+def test_a_company_is_shown_with_what_is_wrong(cli, bench):
+    company = connect_as_imported(bench, "acme")
+    bench.sync(company)
+    assert cli("company", "show", "acme", "--json").json["causes"] == []
+    assert "All is well." in cli("company", "show", "acme").out
+    companies.set_paused(bench.db, company, is_paused=True)
+
+    [cause] = cli("company", "show", "acme", "--json").json["causes"]
+
+    assert (cause["code"], cause["owner"], cause["amounts"]) == ("paused", "data engineer", {})
+    told = "WARNING: Nothing is read or sent while it is paused. Resume when it is to go on. (who acts: data engineer)"
+    assert told in cli("company", "show", "acme").out

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import TYPE_CHECKING, Any
@@ -8,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from include.errors import DeletionBrakeError
+from include.errors import DeletionBrakeError, ReauthorizeError, UnreachableError
 from include.receivables.company import problems
-from include.receivables.company.companies import get_company
+from include.receivables.company.companies import get_company, mark_reauthorize
+from include.receivables.views.deliveries import set_auto_sync
+from tests.support.bookkeeper import Bookkeeper
+from tests.support.cashier import Cashier
 from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import requests
 
     from include.receivables.company.companies import Company
@@ -111,6 +117,86 @@ def test_the_page_works_before_anything_was_read(web: Web, company: Company):
     assert "The first import is not done yet." in text
     assert 'companies/acme/import">See the import</a>' in text
     assert "Peakflo has taken no payment for this company yet." in text
+
+
+def banners(page: str) -> list[str]:
+    return re.findall(r'data-cause="(\w+)"', page)
+
+
+@pytest.fixture
+def cashier(web: Web, bench: Workbench) -> Iterator[Cashier]:
+    """Somebody who takes payments in a company of which no account is mapped."""
+    company = bench.imported("demo", company_id="acme")
+    bench.sandbox.change_settings(company.realm_id, throttle="off")
+    with Bookkeeper(bench.sandbox, company.realm_id) as books:
+        yield Cashier(bench, company, books)
+
+
+def test_payments_that_are_held_are_no_longer_well(web: Web, cashier: Cashier):
+    browser = web.as_("engineer")
+    assert banners(browser.get("companies/acme").text) == []
+    for invoice, amount in zip(cashier.invoices(3, "2000"), ("1234.56", "0.05", "100"), strict=True):
+        cashier.take(invoice, amount)
+    cashier.push()
+
+    page = unescape(browser.get("companies/acme").text)
+
+    assert "All is well" not in page
+    assert banners(page) == ["payments_waiting"]
+    assert "3 payments of 1,334.61 USD wait: an account is not mapped." in page
+    assert 'href="/quickbooks/companies/acme/mapping">Map the accounts</a>' in page
+    assert "Who acts: bookkeeper" in page
+
+    cashier.map_accounts()
+    set_auto_sync(web.db, cashier.company, is_on=False)
+    cashier.push()
+    page = unescape(browser.get("companies/acme").text)
+    assert banners(page) == ["auto_sync_off"]
+    assert "3 payments of 1,334.61 USD wait: two-way payment sync is off." in page
+    assert browser.submit("companies/acme/auto-sync", switch="on").status_code == 303
+    cashier.push()
+    assert "All is well" in browser.get("companies/acme").text
+
+
+def test_a_lost_connection_has_one_banner(web: Web, bench: Workbench):
+    company = connect_as_imported(bench, "acme")
+    problems.report_failure(web.db, company, UnreachableError("QuickBooks gave no answer."))
+    error = ReauthorizeError("QuickBooks no longer accepts the refresh token.")
+    problems.report_failure(web.db, company, error)
+    mark_reauthorize(web.db, company_id="acme", realm_id=company.realm_id, error=error)
+    web.db.execute("update staging.cursor set changed_since = now() - interval '2 hours'")
+
+    page = unescape(web.as_("admin").get("companies/acme").text)
+
+    assert banners(page) == ["reconnect"]
+    assert "Nothing is read or sent. QuickBooks no longer accepts the refresh token." in page
+    assert 'href="/quickbooks/companies/acme/reconnect">Reconnect</a>' in page.partition('id="causes"')[2]
+    assert page.count("Who acts: admin") == 2, "the banner's and the problem's words agree"
+
+
+def test_each_cause_has_its_button_for_those_who_may(web: Web, bench: Workbench):
+    company = connect_as_imported(bench, "acme")
+    web.db.execute("update sync.connection set connected_at = now() - interval '2 days'")
+    web.db.execute("update sync.connection set status_since = connected_at")
+    web.db.execute("update staging.cursor set changed_since = now() - interval '2 hours'")
+    for minutes in (2, 7, 12, 17, 22):
+        moment = datetime.now(UTC) - timedelta(minutes=minutes)
+        log_run(
+            web, company, company_id="other", dag_run_id=f"r{minutes}", started_at=moment, ended_at=moment
+        )
+    report(web, company)
+    section = {
+        user: web.as_(user).get("companies/acme").text.partition('id="causes"')[2].partition("</section>")[0]
+        for user in ("viewer", "engineer")
+    }
+    assert banners(section["viewer"]) == banners(section["engineer"]) == ["not_fresh", "problems"]
+    assert 'action="/quickbooks/companies/acme/sync"' in section["engineer"]
+    assert "<form" not in section["viewer"]
+    assert 'href="#problems">See the problems</a>' in section["viewer"]
+    web.as_("engineer").submit("companies/acme/pause")
+    page = web.as_("engineer").get("companies/acme").text
+    assert banners(page) == ["paused", "problems"]
+    assert 'action="/quickbooks/companies/acme/resume"' in page.partition('id="causes"')[2]
 
 
 def test_an_unknown_company_is_not_found(web: Web, company: Company):

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from include.errors import ReauthorizeError
+from include.quickbooks.entities import SYNCED
+from include.receivables.company import problems
+from include.receivables.company.companies import get_company, mark_reauthorize
+from include.receivables.outbound.account_mapping import save_account
+from include.sql import load
+from tests.support.cashier import PURPOSES
 from tests.support.consent import decide, query_of
 
 if TYPE_CHECKING:
@@ -187,6 +195,69 @@ def test_a_company_is_disconnected_after_a_question_and_reconnected_with_its_map
     assert web.db.execute("select refresh_token from sync.connection").fetchone() == (None,)
     assert connect(admin, books, path="companies/acme/reconnect").status_code == 303
     assert status_of(web) == ("connected", books)
+
+
+def runs_of(web, dag_id):
+    runs = web.airflow("admin", "GET", f"dags/{dag_id}/dagRuns", params={"order_by": "-run_after"})[
+        "dag_runs"
+    ]
+    return {run["dag_run_id"]: run["conf"] for run in runs}
+
+
+@pytest.fixture
+def lost(web, admin, books):
+    """A company that was imported, whose accounts are mapped, and that has to be connected again."""
+    connect(admin, books)
+    company = get_company(web.db, "acme")
+    imported = {"realm_id": books, "entities": [entity.table for entity in SYNCED]}
+    web.db.execute(load("staging/advance_cursor"), imported | {"changed_since": datetime.now(UTC)})
+    for (purpose, detail), name in PURPOSES.items():
+        [(qbo_id,)] = web.db.execute(
+            "select source_id from peakflo.account where name = %s", [name]
+        ).fetchall()
+        save_account(web.db, company, purpose, detail, qbo_id, mapped_by="test")
+    error = ReauthorizeError("QuickBooks no longer accepts the refresh token.")
+    mark_reauthorize(web.db, company_id="acme", realm_id=books, error=error)
+    problems.report_failure(web.db, company, error)
+    return company
+
+
+def test_a_reconnect_ends_what_was_wrong_and_starts_a_sync_that_the_page_follows(web, admin, books, lost):
+    page = admin.get("companies/acme").text
+    assert page.count('data-cause="') == 1
+    assert 'data-cause="reconnect"' in page
+    known = runs_of(web, "quickbooks_to_peakflo")
+
+    answer = connect(admin, books, path="companies/acme/reconnect")
+
+    started = {run: conf for run, conf in runs_of(web, "quickbooks_to_peakflo").items() if run not in known}
+    assert list(started.values()) == [{"companies": ["acme"]}]
+    assert answer.headers["Location"].startswith("/quickbooks/companies/acme?run=quickbooks_to_peakflo%2F")
+    page = admin.get(answer.headers["Location"]).text
+    assert "is connected again, with its accounts mapped as before." in page
+    assert "data-run-state=" in page
+    assert "data-cause=" not in page
+    assert web.db.execute("select from sync.problem where state = 'open'").fetchall() == []
+
+
+def test_a_reconnect_after_too_long_starts_an_import(web, admin, books, lost):
+    web.db.execute("update staging.cursor set changed_since = now() - interval '40 days'")
+
+    answer = connect(admin, books, path="companies/acme/reconnect")
+
+    assert answer.headers["Location"] == "/quickbooks/companies/acme/import"
+    [run] = [run for run in runs_of(web, "import_company") if run.startswith("connect__acme__")]
+    assert runs_of(web, "import_company")[run] == {"company_id": "acme"}
+
+
+def test_a_reconnect_with_an_account_unmapped_syncs_and_asks_for_it(web, admin, books, lost):
+    web.db.execute("delete from sync.account_mapping")
+    known = runs_of(web, "quickbooks_to_peakflo")
+
+    answer = connect(admin, books, path="companies/acme/reconnect")
+
+    assert answer.headers["Location"] == "/quickbooks/companies/acme/mapping"
+    assert len(runs_of(web, "quickbooks_to_peakflo")) == len(known) + 1
 
 
 def test_a_company_stays_connected_while_intuit_cannot_be_told(web, admin, books):

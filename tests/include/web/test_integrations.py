@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from include.receivables.inbound import webhook_events
 from include.receivables.views.company_status import read_calls
 from include.receivables.views.integrations import PAGE_SIZE, list_integrations
 from tests.support.many_companies import add_companies
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 HEADERS = [
     "Company",
     "Status",
+    "What is wrong",
     "QuickBooks company",
     "Last sync",
     "Records as of",
@@ -111,12 +113,14 @@ def test_each_company_has_a_row_with_what_one_looks_for_first(
     )
     page = Rows(web.as_("viewer").get("").text)
     assert page.rows[0] == HEADERS
-    assert page.rows[1][:3] == ["Acme acme", "Connected", "Acme Books 9130001"]
-    assert page.rows[1][3].endswith(" d ago")
-    assert page.rows[1][4:] == ["20 min ago Late", "2", "3", "1,200"]
+    assert page.rows[1][:2] == ["Acme acme", "Connected"]
+    assert page.rows[1][3] == "Acme Books 9130001"
+    assert page.rows[1][4].endswith(" d ago")
+    assert page.rows[1][5:] == ["20 min ago", "2", "3", "1,200"]
     assert page.rows[2] == [
         "Beta beta",
         "Reconnect needed",
+        "1 cause Nothing is read or sent. QuickBooks no longer accepts the connection.",
         "not read yet 9130002",
         "never",
         "never",
@@ -125,6 +129,42 @@ def test_each_company_has_a_row_with_what_one_looks_for_first(
         "0",
     ]
     assert "2026-01-02 03:05:06 UTC" in page.titles
+
+
+def test_each_company_shows_the_worst_of_what_is_wrong_and_all_have_in_common_is_said_once(
+    web: Web, db: psycopg.Connection
+):
+    add_companies(db, 40, runs=5, days=0)
+    db.execute("truncate outbox.delivery")
+    db.execute("update sync.problem set state = 'resolved' where company_id <> 'company-7'")
+    db.execute("update sync.problem set state = 'open' where company_id = 'company-7'")
+    db.execute("update sync.connection set status_since = connected_at, status = 'connected'")
+    db.execute("update sync.connection set status = 'reauthorize' where company_id = 'company-7'")
+    webhook_events.count_refusals(db, {"forged": 3})
+
+    page = web.as_("viewer").get("").text
+
+    told = {row[0].split()[-1]: row[2] for row in Rows(page).rows[1:]}
+    assert told.pop("company-7").startswith("2 causes Nothing is read or sent.")
+    assert set(told.values()) == {"nothing"}
+    assert len(told) == 39
+    assert page.count('data-cause="webhook_forged"') == page.count("data-cause=") == 1
+
+
+def test_what_is_late_is_said_in_the_list_as_on_the_page(web: Web, db: psycopg.Connection):
+    add_companies(db, 2, runs=5, days=0)
+    db.execute("update sync.connection set status_since = connected_at")
+    db.execute("update sync.problem set state = 'resolved'")
+    db.execute("truncate outbox.delivery")
+    late = "update staging.cursor set changed_since = now() - interval '{}' where realm_id = %s"
+    for span, word in (("14 minutes", "nothing"), ("40 minutes", "The last 40 minutes have not been read.")):
+        db.execute(late.format(span), ["9130000000001"])  # type: ignore[arg-type]
+        rows = {row[0].split()[-1]: row[2] for row in Rows(web.as_("viewer").get("").text).rows[1:]}
+        assert rows["company-1"].endswith(word)
+        assert rows["company-2"] == "nothing"
+        page = web.as_("viewer").get("companies/company-1").text
+        assert ("All is well" in page) == (word == "nothing")
+        assert ('data-cause="not_fresh"' in page) == (word != "nothing")
 
 
 def test_it_says_each_status_in_words(web: Web, add_company: Callable[..., str]):
@@ -189,7 +229,7 @@ def test_it_takes_as_many_statements_for_many_companies_as_for_one(
         list_integrations(counted)
         read_calls(counted)
         taken.append(CountingCursor.statements)
-    assert taken == [3, 3]
+    assert taken[0] == taken[1] <= 9
 
 
 def test_the_calls_of_all_companies_are_counted_and_foretold(db: psycopg.Connection):

@@ -230,7 +230,7 @@ def test_it_is_said_once(bench: Workbench, company: Company, caplog: pytest.LogC
         (
             "connection",
             "invalid_grant",
-            "data engineer",
+            "admin",
             "Connect the company again, signed in to QuickBooks as an admin.",
             "open",
         )

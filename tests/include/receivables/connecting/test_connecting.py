@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from include.errors import ConfigurationError, ReauthorizeError, UnreachableError
+from include.errors import ConfigurationError, DeletionBrakeError, ReauthorizeError, UnreachableError
 from include.quickbooks.oauth import OAuthApp
-from include.receivables.company import companies
+from include.receivables.company import companies, problems
 from include.receivables.connecting import consent
 from include.receivables.connecting.consent import Answer, ConnectError, Visitor
 from tests.support import truth
@@ -202,6 +202,29 @@ def test_a_reconnect_to_the_same_books_replaces_the_tokens(bench, books):
     consent.read_first(bench.access, "acme")
     [listed] = companies.list_companies(bench.db, "acme")
     assert listed["last_error"] is None
+
+
+def test_a_reconnect_ends_the_connections_problems_and_nothing_else(bench, books):
+    company = connect(bench, books)
+    for error in (ReauthorizeError("Gone."), UnreachableError("Silent."), DeletionBrakeError("30 of 40.")):
+        problems.report_failure(bench.db, company, error)
+    problems.report_record(bench.db, company, "invoice", "1", "unreadable", "It cannot be read.")
+
+    connect(bench, books)
+
+    left = bench.db.execute("select code from sync.problem where state = 'open' order by code").fetchall()
+    assert left == [("deletion_brake",), ("unreadable",)]
+
+
+def test_a_reconnect_that_fails_leaves_the_problems_open(bench, books):
+    company = connect(bench, books)
+    problems.report_failure(bench.db, company, ReauthorizeError("Gone."))
+    bench.sandbox.add_fault("lost_answer", path="token", count=1)
+
+    with pytest.raises(ConnectError):
+        connect(bench, books)
+
+    assert bench.db.execute("select state from sync.problem").fetchall() == [("open",)]
 
 
 def test_a_reconnect_that_comes_back_with_other_books_changes_nothing(bench, books):

@@ -77,11 +77,11 @@ def test_a_delivery_without_events_is_stored_as_nothing(db: psycopg.Connection):
     assert counts(db) == {}
 
 
-def test_refused_deliveries_are_counted_by_day_and_reason(db: psycopg.Connection):
+def test_refused_deliveries_are_counted_by_hour_and_reason(db: psycopg.Connection):
     webhook_events.count_refusals(db, {"forged": 1, "too_large": 1})
     webhook_events.count_refusals(db, {"forged": 1})
 
-    rows = db.execute("select day = (now() at time zone 'utc')::date, outcome, total from sync.webhook_count")
+    rows = db.execute("select began_at = date_trunc('hour', now()), outcome, total from sync.webhook_count")
     assert sorted(rows) == [(True, "forged", 2), (True, "too_large", 1)]
 
 

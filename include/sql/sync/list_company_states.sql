@@ -1,0 +1,65 @@
+-- List how companies are connected, how far their books are read, and how their last import stands; of all, or of some.
+with oldest as (
+    select
+        realm_id,
+        count(*) as entities,
+        min(changed_since) as changed_since
+    from staging.cursor
+    where entity = any(%(entities)s::text[])
+    group by realm_id
+),
+
+held as (
+    -- An advisory lock shows its 64-bit key in two halves.
+    select (locks.classid::bigint << 32) | locks.objid::bigint as company_key
+    from pg_locks as locks
+    inner join pg_database as databases on locks.database = databases.oid
+    where
+        locks.locktype = 'advisory'
+        and locks.granted
+        and locks.objsubid = 1
+        and databases.datname = current_database()
+),
+
+imported as (
+    select distinct on (company_id, realm_id)
+        company_id,
+        realm_id,
+        state,
+        started_at,
+        ended_at,
+        error_code,
+        error
+    from sync.run
+    where
+        dag_id = any(%(dag_ids)s::text[])
+        and (%(company_ids)s::text[] is null or company_id = any(%(company_ids)s::text[]))
+    order by company_id asc, realm_id asc, run_id desc
+)
+
+select
+    connection.company_id,
+    connection.status,
+    connection.status_since,
+    connection.connected_at,
+    connection.last_error,
+    connection.refresh_token_hard_expires_at as consent_ends_at,
+    oldest.changed_since as fresh_until,
+    coalesce(oldest.entities = cardinality(%(entities)s::text[]) and oldest.changed_since >= now() - %(reach)s, false)
+        as is_imported,
+    hashtextextended('company/' || connection.company_id, 0) in (select held.company_key from held) as is_held,
+    imported.state as import_state,
+    imported.started_at as import_started_at,
+    imported.ended_at as import_ended_at,
+    imported.error_code as import_error_code,
+    imported.error as import_error,
+    now() as read_at
+from sync.connection as connection
+left join oldest on connection.realm_id = oldest.realm_id
+left join imported
+    on
+        connection.company_id = imported.company_id
+        and connection.realm_id = imported.realm_id
+        and connection.connected_at <= imported.started_at
+where %(company_ids)s::text[] is null or connection.company_id = any(%(company_ids)s::text[])
+order by connection.company_id;
