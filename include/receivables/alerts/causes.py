@@ -14,6 +14,7 @@ from include.receivables.alerts.books import add_waiting, find_failures, find_st
 from include.receivables.alerts.facts import read_facts
 from include.receivables.alerts.model import Cause
 from include.receivables.alerts.payments import FOLLOWS_A_STOP, follow_a_stop, list_payment_causes
+from include.receivables.alerts.proofs import look_at_proof
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,10 @@ def list_causes_of(db: Connection, company_ids: Sequence[str] | None) -> list[Ca
 
 def _list_company_causes(facts: Facts, stops: Stops, company: CompanyState) -> list[Cause]:
     problems, held = facts.problems.get(company.company_id, []), facts.held.get(company.company_id, [])
-    others = list_book_causes(company, problems)
+    others = [
+        *list_book_causes(company, problems),
+        *look_at_proof(facts.proofs.get(company.company_id)),
+    ]
     stop = find_stop(company, problems, facts.app, stops)
     if stop is not None:
         waiting = follow_a_stop(held)

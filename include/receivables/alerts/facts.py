@@ -153,12 +153,31 @@ class SilentWebhook:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedProof:
+    """
+    The last proof of a company, if it found what nobody can explain, or proved nothing.
+
+    :param amount: in the home currency, what has no cause.
+    :param differences: how many have none.
+    """
+
+    company_id: str
+    made_at: datetime
+    verdict: str
+    reason: str | None
+    home_currency: str
+    amount: Decimal
+    differences: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that causes are told from."""
 
     companies: list[CompanyState]
     problems: dict[str, list[OpenProblems]]
     held: dict[str, list[Held]]
+    proofs: dict[str, FailedProof]
     app: AppState
     quota: ReadQuota
     silent: list[SilentWebhook]
@@ -183,6 +202,7 @@ def read_facts(db: Connection, company_ids: Sequence[str] | None) -> Facts:
         companies=_rows(db, CompanyState, "sync/list_company_states", chosen | books),
         problems=_by_company(_rows(db, OpenProblems, "sync/count_open_problems", chosen)),
         held=_by_company(_rows(db, Held, "outbox/count_held", chosen | {"late": LATE})),
+        proofs={each.company_id: each for each in _rows(db, FailedProof, "proof/list_failed", chosen)},
         app=app,
         quota=quota.read(db),
         silent=_rows(db, SilentWebhook, "sync/list_silent_webhooks", chosen | webhooks),

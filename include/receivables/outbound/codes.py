@@ -136,6 +136,10 @@ class Wait:
     owner: Owner
     usual: timedelta | None = timedelta(0)
 
+    def is_usual(self, age: timedelta) -> bool:
+        """Tell whether a payment may have waited for so long without anybody having to act."""
+        return self.usual is None or age < self.usual
+
 
 # Three rounds of deliveries and syncs.
 _ROUNDS = timedelta(minutes=15)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-Owner = Literal["data engineer", "bookkeeper", "nobody"]
+if TYPE_CHECKING:
+    from include.receivables.outbound.codes import Owner
+
 ClassName = Literal[
     "missed_change",
     "in_flight",

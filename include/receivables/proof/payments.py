@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from psycopg.rows import dict_row
 
 from include.receivables.outbound import standings
+from include.receivables.outbound.codes import WAITS
 from include.receivables.outbound.decide import decide
 from include.receivables.outbound.model import Standing
 from include.receivables.outbound.situation import read_situation
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from include.receivables.company.companies import Company
-
-
-# What a payment waits for that comes by itself.
-ON_ITS_WAY = ("queued", "stale", "target_unknown", "customer_unknown", "not_fresh")
 
 
 def look_again(db: Connection, company: Company) -> list[UUID]:
@@ -53,7 +50,8 @@ def list_held(db: Connection, company: Company) -> list[Difference]:
         rows = cursor.execute(load("proof/list_held_payments"), keys).fetchall()
     found = []
     for row in rows:
-        is_on_its_way = row["is_queued"] or (row["kind"] == "waits" and row["code"] in ON_ITS_WAY)
+        wait = WAITS.get(row["code"]) if row["kind"] == "waits" else None
+        is_on_its_way = row["is_queued"] or (wait is not None and wait.is_usual(row["age"]))
         why = row["message"] or row["sentence"] or "Something about it changed, and it is looked at again."
         found.append(
             Difference(
@@ -67,8 +65,8 @@ def list_held(db: Connection, company: Company) -> list[Difference]:
                 name=row["name"] or f"delivery {row['delivery_id']}",
                 customer_id=row["customer_id"] or "",
                 customer_name=row["customer_name"],
-                remedy=row["cure"] or "",
-                owner=row["actor"],
+                remedy="" if is_on_its_way else row["cure"] or (wait.remedy if wait else ""),
+                owner=None if is_on_its_way else row["actor"] or (wait.owner if wait else None),
             )
         )
     return found

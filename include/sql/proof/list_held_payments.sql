@@ -6,6 +6,7 @@ select
     delivery.sentence,
     delivery.delivery_id,
     queue.payment_id is not null as is_queued,
+    now() - delivery.since as age,
     payment.source_id as qbo_id,
     payment.reference as name,
     customer.source_id as customer_id,

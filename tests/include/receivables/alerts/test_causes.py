@@ -34,6 +34,7 @@ from include.receivables.inbound import jobs, webhook_events, webhooks
 from include.receivables.outbound import decisions, delivery_jobs
 from include.receivables.outbound.codes import WAITS
 from include.receivables.outbound.rules import set_rules
+from include.receivables.proof.reconciling import reconcile
 from include.receivables.views.deliveries import set_auto_sync
 from tests.support.many_companies import add_companies
 from tests.support.passing_time import let_pass
@@ -714,3 +715,47 @@ def test_it_takes_as_many_statements_for_thousands_of_companies_as_for_one(
     ).fetchall()
     assert found["payments_waiting"] == waiting > 500
     assert found["not_fresh"] == 0
+
+
+def test_a_proof_that_found_what_nobody_can_explain(cashier: Cashier):
+    bench, company = cashier.bench, cashier.company
+    [invoice] = cashier.invoices(1)
+    odd = {"Balance": 99, "SyncToken": "7"}
+    bench.sandbox.serve(company.realm_id, "Invoice", invoice["source_id"], odd)
+    cycle(bench, company)
+    reconcile(bench.access, company.company_id, bench.run_context())
+    cause = only(bench.db)
+    assert (cause.company_id, cause.code, cause.detail) == (company.company_id, "proof_failed", "differs")
+    assert (cause.level, cause.owner, cause.action) == ("danger", "data engineer", "proof")
+    assert cause.amounts == {"USD": Decimal("1.00")}
+    assert "differ in 1 respect of which nobody knows why, by 1.00 USD." in cause.sentence
+
+    bench.sandbox.serve_truth(company.realm_id)
+    for _ in range(9):
+        cashier.books.change("Invoice", invoice["source_id"], PrivateNote="a newer version")
+    reconcile(bench.access, company.company_id, bench.run_context())
+    cycle(bench, company)
+    assert list_causes(bench.db) == []
+
+
+def test_a_proof_that_proved_nothing(bench: Workbench):
+    company = bench.imported()
+    cycle(bench, company)
+    bench.sandbox.change_settings(report_basis="Cash")
+    reconcile(bench.access, company.company_id, bench.run_context())
+    cause = only(bench.db)
+    assert (cause.code, cause.detail, cause.level) == ("proof_failed", "not_proved", "warning")
+    assert "is of another basis" in cause.sentence
+
+    bench.sandbox.change_settings(report_basis="asked")
+    reconcile(bench.access, company.company_id, bench.run_context())
+    assert list_causes(bench.db) == []
+
+
+def test_a_proof_that_could_not_be_made_is_told_by_what_kept_it_from_being(bench: Workbench):
+    company = bench.imported()
+    cycle(bench, company)
+    disconnect_in_quickbooks(bench, company)
+    with pytest.raises(ReauthorizeError):
+        reconcile(bench.access, company.company_id, bench.run_context())
+    assert codes(bench.db) == ["reconnect"]
