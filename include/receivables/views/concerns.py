@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Remedy = Literal["reconnect", "resume", "problems", "deliveries", "import", "sync", "auto-sync"]
 
-# Three cycles that did not come: a fourth will hardly do so by itself.
-LATE = timedelta(minutes=15)
 # Long enough before the consent ends for its renewal to be planned.
 SOON = timedelta(days=30)
 
@@ -83,7 +81,7 @@ def _look_at_freshness(situation: Situation) -> Concern | None:
     if not situation.cursors:
         return Concern("warning", "The first import is not done yet.", "nobody", "import")
     age = status["read_at"] - min(situation.cursors.values())
-    if age <= LATE:
+    if age <= status["late_after"]:
         return None
     minutes = int(age / timedelta(minutes=1))
     return Concern("danger", f"The last {minutes} minutes have not been read.", "data engineer", "sync")

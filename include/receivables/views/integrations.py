@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 STATUSES = ("connected", "paused", "reauthorize", "disconnected")
 PAGE_SIZE = 50
-# Three turns of the sync.
-STALE_AFTER = timedelta(minutes=15)
 MOST_SEARCHED = 100
 
 
@@ -28,6 +26,7 @@ class Integration:
     :param source_name: the name that it has in QuickBooks; unknown until its books are read.
     :param last_sync_at: the end of the last run that succeeded.
     :param fresh_until: up to which moment of QuickBooks' clock all its records are known.
+    :param late_after: how old they may be.
     :param metered_calls: of this month, in UTC.
     """
 
@@ -38,6 +37,7 @@ class Integration:
     status: str
     last_sync_at: datetime | None
     fresh_until: datetime | None
+    late_after: timedelta
     open_problems: int
     waiting_payments: int
     metered_calls: int
@@ -47,7 +47,7 @@ class Integration:
         """Whether the records should be fresher than they are."""
         if self.status != "connected":
             return False
-        return self.fresh_until is None or datetime.now(UTC) - self.fresh_until > STALE_AFTER
+        return self.fresh_until is None or datetime.now(UTC) - self.fresh_until > self.late_after
 
 
 @dataclass(frozen=True, slots=True)

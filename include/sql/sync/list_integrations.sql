@@ -29,10 +29,12 @@ select
     listed.status,
     last_run.ended_at as last_sync_at,
     oldest.changed_since as fresh_until,
+    read_interval.late_after,
     problems.open_problems,
     deliveries.waiting_payments,
     calls.metered_calls
 from listed
+inner join sync.read_interval as read_interval on listed.company_id = read_interval.company_id
 left join lateral (
     select run.ended_at
     from sync.run as run

@@ -25,6 +25,7 @@ def situation(
             "last_error": None,
             "auto_sync": True,
             "read_at": NOW,
+            "late_after": timedelta(minutes=15),
             "refresh_token_hard_expires_at": NOW + timedelta(days=400),
             **status,
         },
@@ -98,6 +99,12 @@ def test_the_worst_comes_first():
         situation(status="reauthorize", auto_sync=False, deliveries={"waits": 1}, actors={"bookkeeper": 1})
     )
     assert [concern.remedy for concern in concerns] == ["reconnect", "problems", "auto-sync"]
+
+
+def test_a_company_that_may_wait_is_not_late_before_its_time():
+    old = {"payment": NOW - timedelta(minutes=40)}
+    assert list_concerns(situation(cursors=old, late_after=timedelta(minutes=40))) == []
+    assert list_concerns(situation(cursors=old, late_after=timedelta(minutes=39))) != []
 
 
 def test_what_is_not_connected_is_not_called_late():
