@@ -98,7 +98,13 @@ class QuickBooksHook(ConnectionLookup):
 
         :raises ConfigurationError: when the connection is missing, or its tier or number of reads makes no sense.
         """
+        from include.errors import ConfigurationError
         from include.receivables.company.budget import ReadLimit
 
         extra = self.get_connection(self.quickbooks_conn_id).extra_dejson
-        return ReadLimit.of(extra.get("tier"), extra.get("monthly_reads"))
+        try:
+            return ReadLimit.of(extra.get("tier"), extra.get("monthly_reads"))
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"The connection {self.quickbooks_conn_id!r} has a budget of reads that makes no sense: {error}"
+            ) from None

@@ -2,8 +2,8 @@
 The month's reads as a budget: how often idle companies are read, so that the reads last until its end.
 
 Intuit meters reads and shares its quota among all companies of an app. 1,000 companies that are read every 5 minutes
-take 1,000 x 288 x 30 = 8,640,000 reads a month; the Builder tier has 500,000, which is 16.7 a company and day. Seven of
-these are the daily refresh of reference data. So, where somebody has set a budget and it would not last:
+take 1,000 x 288 x 30 = 8,640,000 reads a month; the Builder tier has 500,000, which is 16.7 a company and day. So,
+where somebody has set a budget and it would not last:
 
 1. What does not come round with the cycles goes first, as much as the last week took of it: reads before reminders,
    after webhooks, of references, reference data and imports. It is never throttled.
@@ -12,7 +12,9 @@ these are the daily refresh of reference data. So, where somebody has set a budg
    takes and at most :data:`MOST_PROVEN`, as an event may be lost.
 3. Only if that is not enough, the others wait too, at most :data:`MOST_UNPROVEN`, so that none is older than half an
    hour.
-4. When no more is left than reminders will take, one company an hour is read, as when QuickBooks refuses reads.
+4. While cycles are saved, reference data is refreshed once a week and not daily: that alone would take 210,000 reads a
+   month.
+5. When no more is left than reminders will take, one company an hour is read, as when QuickBooks refuses reads.
 
 All of it is decided anew in each cycle from what is left, so what was foreseen wrongly is made up for.
 """
@@ -47,6 +49,8 @@ CYCLE = timedelta(minutes=5)
 MOST_PROVEN = timedelta(hours=6)
 # A cycle less than half an hour, so that what is late by one is not older than that.
 MOST_UNPROVEN = timedelta(minutes=25)
+# Half a day less than a week: it is refreshed at about the same time of a day.
+REFERENCE_DATA_EVERY = timedelta(days=6, hours=12)
 # Of the quota, for what our own count does not know: calls in flight, answers that were lost on their way.
 MARGIN = 0.02
 # Of what reminders are expected to take, for days that are busier than the last week's.
@@ -134,6 +138,11 @@ class Budget:
     def is_saving(self) -> bool:
         """Whether some companies are not read in each cycle."""
         return self.is_reserved or max(self.proven_every, self.unproven_every) > CYCLE
+
+    @property
+    def reference_data_every(self) -> timedelta | None:
+        """How often reference data is refreshed; None for whenever it is time to."""
+        return REFERENCE_DATA_EVERY if self.is_saving else None
 
     @property
     def sentence(self) -> str:
