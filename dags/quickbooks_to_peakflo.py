@@ -11,7 +11,9 @@ from `start_import` instead.
 Triggered with `companies: [COMPANY]`, as *Sync now* on the company's page does, it does so for those only.
 
 **Cost.** One metered call per company and run, changed or idle; one more per kind of record that others point at and
-that is not staged.
+that is not staged. Where the connection `quickbooks` names a tier or a number of reads a month and these would not
+last, `plan` leaves out idle companies for a while, first those whose webhook is proven; its log says how many and for
+how long, and its XCom `budget` has the figures.
 
 **When a task fails** its log says which company and why, as do `sync.run` and `sync.problem`
 (`bin/receivables company show COMPANY`). The other companies are not affected.
@@ -28,6 +30,7 @@ Any run may be cleared and repeated at any time: a company that went through is 
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +46,10 @@ from include.dag_defaults import (
 )
 
 if TYPE_CHECKING:
+    from include.receivables.company.budget import Budget
     from include.receivables.company.companies import DueCompany
+
+logger = logging.getLogger(__name__)
 
 
 @dag(
@@ -76,15 +82,18 @@ if TYPE_CHECKING:
 def quickbooks_to_peakflo() -> None:
     @task
     def plan() -> list[list[str]]:
-        """Deal the connected companies to tasks."""
+        """Deal the companies that are due to tasks."""
         from include.receivables.company import batches
 
-        return batches.split([company.company_id for company in _list_due() if not company.is_import_due])
+        due, budget = _list_due()
+        _tell_who_waits(len(due), budget)
+        return batches.split([company.company_id for company in due if not company.is_import_due])
 
     @task
     def plan_imports() -> list[dict[str, str]]:
         """Name the companies that need an import first."""
-        return [{"company_id": company.company_id} for company in _list_due() if company.is_import_due]
+        due, _ = _list_due()
+        return [{"company_id": company.company_id} for company in due if company.is_import_due]
 
     @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
     def sync(batch: list[str]) -> dict[str, Any]:
@@ -118,9 +127,10 @@ def quickbooks_to_peakflo() -> None:
     ).expand(conf=plan_imports())
 
 
-def _list_due() -> list[DueCompany]:
+def _list_due() -> tuple[list[DueCompany], Budget]:
+    from include.hooks.quickbooks import QuickBooksHook
     from include.hooks.receivables_db import ReceivablesDbHook
-    from include.receivables.company import companies
+    from include.receivables.company import budget, companies
     from include.receivables.inbound.syncing import REACH
 
     context = get_current_context()
@@ -129,8 +139,18 @@ def _list_due() -> list[DueCompany]:
     with ReceivablesDbHook().get_conn() as db:
         for company_id in chosen:
             companies.get_connected_company(db, company_id)
-        due = companies.list_due_companies(db, reach=REACH, chosen=chosen)
-    return [company for company in due if company.company_id in chosen or not chosen]
+        decided = budget.decide(db, QuickBooksHook().read_limit)
+        due = companies.list_due_companies(db, reach=REACH, chosen=chosen, at_intervals=True)
+    return [company for company in due if company.company_id in chosen or not chosen], decided
+
+
+def _tell_who_waits(due: int, budget: Budget) -> None:
+    if budget.is_saving:
+        logger.info("%d of %d companies are read. %s", due, budget.companies, budget.sentence)
+    get_current_context()["ti"].xcom_push(
+        key="budget",
+        value={"companies": budget.companies, "due": due, "used": budget.used, "forecast": budget.forecast},
+    )
 
 
 quickbooks_to_peakflo()

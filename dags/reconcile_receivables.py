@@ -13,7 +13,7 @@ Triggered with `companies: [COMPANY]`, as *Prove now* does, it does so for those
 
 **Cost.** Per company and night two reports, one call for changes, and one call per 1,000 records, of which
 `most_pages` at most; what they leave out is compared in the next nights. A company of up to 1,000 records of each kind
-takes 8 metered calls.
+takes 8 metered calls. While reads are saved (see `quickbooks_to_peakflo`), each company is proved once a week.
 
 **When a task fails** its log says which company and why, as do `sync.run` and `sync.problem`; the other companies are
 not affected. *Not proved* is no failure of the task: a report was cut, or of another day or basis, and the page says
@@ -72,6 +72,7 @@ def reconcile_receivables() -> None:
         from include.hooks.receivables_db import ReceivablesDbHook
         from include.receivables.company import batches, companies
         from include.receivables.inbound.syncing import REACH
+        from include.receivables.proof import proofs
 
         context = get_current_context()
         refuse_unknown(context["dag_run"].conf, context["dag"].params)
@@ -79,14 +80,7 @@ def reconcile_receivables() -> None:
         with ReceivablesDbHook().get_conn() as db:
             for company_id in chosen:
                 companies.get_connected_company(db, company_id)
-            due = companies.list_due_companies(db, reach=REACH, chosen=chosen)
-        return batches.split(
-            [
-                company.company_id
-                for company in due
-                if not company.is_import_due and company.company_id in (chosen or [company.company_id])
-            ]
-        )
+            return batches.split(proofs.list_due(db, reach=REACH, chosen=chosen))
 
     @task(
         map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}",

@@ -5,7 +5,8 @@ Reads what changes rarely, whole lists at a time: accounts; tax codes and rates;
 company's own facts and preferences. Runs daily for every connected company, and for one company and group when
 somebody presses *Refresh accounts* or *Refresh taxes*.
 
-**Cost.** One metered call per list of up to 1,000: seven a company and day.
+**Cost.** One metered call per list of up to 1,000: seven a company and day. While the month's reads would not last,
+each company is refreshed once a week.
 
 **When a task fails** its log, `sync.run` and `sync.problem` say which company and why; the others are not affected, and
 the next run tries again.
@@ -59,6 +60,7 @@ def refresh_reference_data() -> None:
         """Deal the connected companies to tasks, or pick the one that was asked for."""
         from include.hooks.receivables_db import ReceivablesDbHook
         from include.receivables.company import batches, companies
+        from include.receivables.inbound import reference_data
         from include.receivables.inbound.syncing import REACH
 
         context = get_current_context()
@@ -67,7 +69,7 @@ def refresh_reference_data() -> None:
         with ReceivablesDbHook().get_conn() as db:
             if company_id is not None:
                 return [[companies.get_connected_company(db, company_id).company_id]]
-            return batches.split([due.company_id for due in companies.list_due_companies(db, reach=REACH)])
+            return batches.split(reference_data.list_due(db, reach=REACH))
 
     @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
     def refresh(batch: list[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from include.hooks.connection_lookup import ConnectionLookup
 
 if TYPE_CHECKING:
     from include.quickbooks.oauth import OAuthApp
+    from include.receivables.company.budget import ReadLimit
 
 
 # Of what people see of QuickBooks Online.
@@ -22,8 +23,8 @@ class QuickBooksHook(ConnectionLookup):
     Interact with QuickBooks Online as the Intuit app that companies are connected to.
 
     The connection's login and password are the app's client id and secret; its extra holds ``environment``
-    (``sandbox`` or ``production``) and optionally ``api_url``, ``discovery_url``, ``redirect_uri`` and
-    ``webhook_verifier_token``. A company's own tokens are in the receivables database.
+    (``sandbox`` or ``production``) and optionally ``api_url``, ``discovery_url``, ``redirect_uri``,
+    ``webhook_verifier_token``, ``tier`` and ``monthly_reads``. A company's own tokens are in the receivables database.
 
     :param quickbooks_conn_id: the Airflow connection.
     """
@@ -61,7 +62,7 @@ class QuickBooksHook(ConnectionLookup):
 
         try:
             app = self.get_conn()
-            _ = self.api_url
+            _ = self.api_url, self.read_limit
             app.check_client()
         except ReceivablesError as error:
             return False, str(error)
@@ -107,3 +108,21 @@ class QuickBooksHook(ConnectionLookup):
         """
         extra = self.get_connection(self.quickbooks_conn_id).extra_dejson
         return str(extra.get("webhook_verifier_token") or "")
+
+    @property
+    def read_limit(self) -> ReadLimit:
+        """
+        How many reads a month the app may make.
+
+        :raises ConfigurationError: when the connection is missing, or its tier or number of reads makes no sense.
+        """
+        from include.errors import ConfigurationError
+        from include.receivables.company.budget import ReadLimit
+
+        extra = self.get_connection(self.quickbooks_conn_id).extra_dejson
+        try:
+            return ReadLimit.of(extra.get("tier"), extra.get("monthly_reads"))
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"The connection {self.quickbooks_conn_id!r} has a budget of reads that makes no sense: {error}"
+            ) from None

@@ -53,6 +53,17 @@ _FIELDS: dict[str, Any] = {
         "/quickbooks/webhook.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
+    "tier": {
+        "label": "Tier",
+        "description": "Of Intuit's App Partner Program. Once it is set, idle companies are read less often where the "
+        "reads that a month of it includes would not last.",
+        "schema": {"type": ["string", "null"], "enum": ["builder", "silver", "gold", "platinum", None]},
+    },
+    "monthly_reads": {
+        "label": "Reads a month",
+        "description": "In place of the tier's, as where more are paid for, or the app is not ours alone.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
+    },
     "api_url": {
         "label": "API URL",
         "description": "Only for another QuickBooks than Intuit's, such as the local sandbox.",

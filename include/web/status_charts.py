@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from include.receivables.company import budget
+from include.receivables.company.call_forecast import read_calls
 from include.receivables.views import company_status
 from include.web.charts import Area, Bar, Stack, draw_area, draw_bars
 
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from include.receivables.company.budget import Budget
+    from include.receivables.company.call_forecast import CallForecast
     from include.receivables.company.companies import Company
-    from include.receivables.views.company_status import CallForecast, Slice
+    from include.receivables.views.company_status import Slice
 
 Json = dict[str, Any]
 
@@ -65,6 +69,7 @@ class Charts:
     records_bars: list[Bar]
     records_top: int
     calls: CallForecast
+    budget: Budget
     calls_bars: list[Bar]
     calls_top: int
 
@@ -78,7 +83,7 @@ def draw(db: Connection, company: Company, cursors: Mapping[str, datetime]) -> C
     freshness, freshness_top = _draw_freshness(company_status.list_freshness(db, company), cursors)
     hours = company_status.count_hourly(db, company)
     records_top = max(1, *(hour["inbound"] + hour["outbound"] for hour in hours))
-    calls = company_status.read_calls(db, company)
+    calls = read_calls(db, company.realm_id)
     stacks = _stack_days(calls)
     calls_top = max(1, *(sum(stack.values) for stack in stacks))
     return Charts(
@@ -88,6 +93,7 @@ def draw(db: Connection, company: Company, cursors: Mapping[str, datetime]) -> C
         records_bars=draw_bars([_stack_hour(hour) for hour in hours], top=records_top),
         records_top=records_top,
         calls=calls,
+        budget=budget.read(db),
         calls_bars=draw_bars(stacks, top=calls_top),
         calls_top=calls_top,
     )

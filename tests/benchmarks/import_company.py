@@ -193,7 +193,7 @@ def _time_copy(db: psycopg.Connection, realm_id: str, rows: list[Any]) -> float:
 
 def _time_staging(db: psycopg.Connection, realm_id: str, entity: Any, rows: list[Any]) -> float:
     company = companies.Company("bench", "Benchmark", realm_id, "connected")
-    run = Run(1, company)
+    run = Run(1, company, "import_company")
     pages = [
         Page(
             entity,

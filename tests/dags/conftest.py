@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
+import os
 import sqlite3
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,18 @@ class TestRun:
     state: str
     tasks: dict[str, str]
     log: str
+
+
+@pytest.fixture
+def set_budget(access: Access, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set what the connection says of the month's reads."""
+
+    def set_extra(**extra: Any) -> None:
+        connection = json.loads(os.environ["AIRFLOW_CONN_QUICKBOOKS"])
+        connection["extra"] |= extra
+        monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS", json.dumps(connection))
+
+    return set_extra
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,59 @@ def test_each_company_has_a_task_of_its_own_under_its_name(run_dag, bench):
     assert {task for task in run.tasks if task.startswith("sync")} == {"sync acme", "sync globex"}
 
 
+def test_idle_companies_wait_where_the_reads_of_the_month_would_not_last(run_dag, bench, set_budget, caplog):
+    caplog.set_level("INFO")
+    for company_id in ("acme", "globex", "initech"):
+        company = connect_as_imported(bench, company_id)
+        bench.sync(company)
+    bench.db.execute(
+        "insert into sync.webhook_proof select realm_id, now(), now(), now() from sync.connection"
+    )
+    bench.db.execute(
+        "update sync.webhook_proof set announced_at = null where realm_id = %s", [company.realm_id]
+    )
+    bench.db.execute(
+        "update staging.cursor set changed_since = now() - interval '25 minutes' where realm_id = %s",
+        [company.realm_id],
+    )
+    set_budget(monthly_reads=50)
+
+    run = run_dag("quickbooks_to_peakflo")
+
+    assert {task for task in run.tasks if task.startswith("sync")} == {"sync initech"}
+    assert (
+        "1 of 3 companies are read. Idle companies with a proven webhook wait up to 6 hours, the others"
+        in run.log
+    )
+    assert "because the month's 50 reads would not last (forecast " in run.log
+    asked_for = run_dag("quickbooks_to_peakflo", companies=["acme"])
+    assert {task for task in asked_for.tasks if task.startswith("sync")} == {"sync acme"}
+
+
+def test_everybody_is_read_while_the_reads_of_the_month_last(run_dag, bench, set_budget, caplog):
+    caplog.set_level("INFO")
+    bench.sync(connect_as_imported(bench, "acme"))
+    bench.db.execute(
+        "insert into sync.webhook_proof select realm_id, now(), now(), now() from sync.connection"
+    )
+    set_budget(tier="builder")
+
+    run = run_dag("quickbooks_to_peakflo")
+
+    assert run.tasks["sync acme"] == "success"
+    assert "companies are read" not in run.log
+
+
+def test_a_budget_that_makes_no_sense_fails_the_run_and_says_so(run_dag, bench, set_budget):
+    connect_as_imported(bench, "acme")
+    set_budget(tier="bronze")
+
+    run = run_dag("quickbooks_to_peakflo")
+
+    assert run.tasks["plan"] == "failed"
+    assert "'bronze' is no tier of Intuit's: use builder, silver, gold, platinum." in run.log
+
+
 def test_a_sync_may_be_for_one_company_only(run_dag, bench):
     connect_as_imported(bench, "acme")
     connect_as_imported(bench, "globex")

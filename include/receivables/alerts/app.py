@@ -127,7 +127,7 @@ def _look_at_quota(facts: Facts) -> Cause | None:
             count=facts.app.metered_calls,
             since=facts.quota.refused_since,
         )
-    used, allowed = facts.app.metered_calls, _monthly_quota()
+    used, allowed = facts.app.metered_calls, facts.app.monthly_reads
     if used < NEARLY * allowed:
         return None
     return Cause(
@@ -142,11 +142,6 @@ def _look_at_quota(facts: Facts) -> Cause | None:
         action="",
         count=used,
     )
-
-
-def _monthly_quota() -> int:
-    """Return how many reads a month has, of all companies."""
-    return quota.MONTHLY_QUOTA
 
 
 def _look_at_forged(facts: Facts) -> Cause | None:

@@ -166,7 +166,7 @@ def _not_imported(company: CompanyState) -> Cause:
 def _is_late(company: CompanyState, app: AppState) -> bool:
     """Tell whether the books should be known further, by the cycles that there were to read them."""
     moments = (company.fresh_until, company.may_be_read_since, app.cycles_since)
-    return company.read_at - max(moment for moment in moments if moment is not None) > LATE
+    return company.read_at - max(moment for moment in moments if moment is not None) > company.late_after
 
 
 def _not_fresh(company: CompanyState, failure: OpenProblems | None) -> Cause:

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from include.quickbooks.entities import SYNCED
 from include.receivables.alerts.model import LATE
-from include.receivables.company import quota
+from include.receivables.company import budget, quota
 from include.receivables.inbound.syncing import REACH
 from include.sql import load
 
@@ -42,6 +42,7 @@ class CompanyState:
     How a company is connected and how far its books are read.
 
     :param fresh_until: up to which moment of QuickBooks' clock all is known; None before the first read.
+    :param late_after: how old that may be before the company is late.
     :param is_imported: whether a sync can go on from there.
     :param is_held: whether somebody is at work on its books.
     :param import_state: of the last import since it was connected, as ``sync.run`` has it.
@@ -54,6 +55,7 @@ class CompanyState:
     last_error: str | None
     consent_ends_at: datetime | None
     fresh_until: datetime | None
+    late_after: timedelta
     is_imported: bool
     is_held: bool
     import_state: str | None
@@ -132,6 +134,7 @@ class AppState:
     :param delivered_at: when the latest round of deliveries began that is in the log.
     :param forged: webhook deliveries with a wrong signature, of late.
     :param metered_calls: of this month.
+    :param monthly_reads: how many a month has.
     """
 
     read_at: datetime
@@ -142,6 +145,7 @@ class AppState:
     forged: int
     forged_since: datetime | None
     metered_calls: int
+    monthly_reads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,8 @@ def read_facts(db: Connection, company_ids: Sequence[str] | None) -> Facts:
     }
     webhooks = {"silence": SILENCE, "margin": WEBHOOK_MARGIN}
     dags = {"dag_id": SYNC, "delivery_dag_id": DELIVERY, "late": LATE, "period": FORGED_WITHIN}
-    [app] = _rows(db, AppState, "sync/read_app_state", dags)
+    reads = {"quota": budget.ReadLimit().quota}
+    [app] = _rows(db, AppState, "sync/read_app_state", dags | reads)
     return Facts(
         companies=_rows(db, CompanyState, "sync/list_company_states", chosen | books),
         problems=_by_company(_rows(db, OpenProblems, "sync/count_open_problems", chosen)),

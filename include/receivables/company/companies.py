@@ -11,7 +11,7 @@ from psycopg.rows import class_row, dict_row
 
 from include.errors import ConfigurationError
 from include.quickbooks.entities import SYNCED
-from include.receivables.company import quota
+from include.receivables.company import budget, quota
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -108,17 +108,22 @@ def count_records(db: Connection, company: Company) -> list[dict[str, Any]]:
         return cursor.execute(load("peakflo/count_records"), keys).fetchall()
 
 
-def list_due_companies(db: Connection, *, reach: timedelta, chosen: Sequence[str] = ()) -> list[DueCompany]:
+def list_due_companies(
+    db: Connection, *, reach: timedelta, chosen: Sequence[str] = (), at_intervals: bool = False
+) -> list[DueCompany]:
     """
     List the connected companies; while the quota of reads is used up, one an hour.
 
     :param reach: how far back change data capture is trusted to reach.
     :param chosen: companies that somebody asks for: they are tried whatever is known of the quota.
+    :param at_intervals: leave those out that the budget lets wait, see :mod:`include.receivables.company.budget`.
     """
     keys = {
         "entities": [entity.table for entity in SYNCED],
         "reach": reach,
         "chosen": list(chosen),
+        "at_intervals": at_intervals,
+        "cycle": budget.CYCLE,
         "suspected_after": quota.SUSPECTED_AFTER,
         "probe_every": quota.PROBE_EVERY,
     }

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Intuit: reads a month on the free tier, of all companies that an app is connected to; beyond it they are blocked.
-MONTHLY_QUOTA = 500_000
 # A 429 that stays for so long at our low rate is not about speed.
 SUSPECTED_AFTER = timedelta(minutes=15)
 # Intuit does not meter refused reads; one an hour finds out that there is a quota again.

@@ -55,11 +55,13 @@ class Run:
     One piece of work for one company.
 
     :param run_id: its row in ``sync.run``, which every staged version names.
+    :param dag_id: whose calls are counted as that DAG's.
     :param counts: per staging table.
     """
 
     run_id: int
     company: Company
+    dag_id: str
     counts: defaultdict[str, EntityCounts] = field(default_factory=lambda: defaultdict(EntityCounts))
 
     @contextmanager
@@ -178,7 +180,7 @@ def _insert(
     row = db.execute(load(statement), started).fetchone()
     if row is None:
         raise LookupError("the run was not recorded")
-    return Run(row[0], company)
+    return Run(row[0], company, dag_id)
 
 
 def _try_to_end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
@@ -216,18 +218,23 @@ def _end(
     }
     with db.transaction():
         db.execute(load("sync/end_run"), ended)
-        count_calls(db, run.company.realm_id, calls)
+        count_calls(db, run.company.realm_id, calls, dag_id=run.dag_id)
     logger.info(
         "Run %d ends in %s: company %s, metered calls %d, %s.",
         run.run_id, state, run.company.company_id, calls.metered, run.summary(calls),
     )  # fmt: skip
 
 
-def count_calls(db: Connection, realm_id: str, calls: CallCounts) -> None:
-    """Add calls to the realm's ledger of the day."""
+def count_calls(db: Connection, realm_id: str, calls: CallCounts, *, dag_id: str = "") -> None:
+    """
+    Add calls to the realm's ledger of the day.
+
+    :param dag_id: whose run has sent them, if one has.
+    """
     by_kind = calls.by_kind
     ledger = {
         "realm_id": realm_id,
+        "dag_id": dag_id,
         "kinds": list(by_kind),
         "calls": list(by_kind.values()),
         "metered": [calls.metered_by_kind.get(kind, 0) for kind in by_kind],

@@ -15,13 +15,15 @@ from include.quickbooks.entities import (
     TERM,
 )
 from include.quickbooks.paging import read_pages
-from include.receivables.company import problems
+from include.receivables.company import budget, companies, problems
 from include.receivables.inbound.merging import merge_pending
 from include.receivables.inbound.staging import stage_page
 from include.receivables.inbound.syncing import finish
+from include.sql import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import timedelta
 
     from psycopg import Connection
 
@@ -35,6 +37,21 @@ GROUPS = {
     "terms": (TERM, PAYMENT_METHOD),
     "company": (COMPANY_INFO, PREFERENCES),
 }
+
+
+def list_due(db: Connection, *, reach: timedelta) -> list[str]:
+    """
+    List the connected companies whose reference data is to be refreshed: all, unless the month's reads would not last.
+
+    :param reach: as for :func:`include.receivables.company.companies.list_due_companies`.
+    """
+    due = [company.company_id for company in companies.list_due_companies(db, reach=reach)]
+    every = budget.read(db).daily_work_every
+    if every is None:
+        return due
+    keys = {"entities": [entity.table for group in GROUPS.values() for entity in group], "period": every}
+    refreshed = {row[0] for row in db.execute(load("sync/list_refreshed"), keys)}
+    return [company_id for company_id in due if company_id not in refreshed]
 
 
 def refresh_reference_data(

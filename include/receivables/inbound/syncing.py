@@ -75,6 +75,7 @@ def sync_company(
 def merge_all(db: Connection, run: Run) -> None:
     """Merge what a run has staged that read all changes, which answers the events that had come before it."""
     with db.transaction():
+        webhook_events.note_change(db, run.company)
         merge_pending(db, run)
         webhook_events.mark_read(db, run)
 

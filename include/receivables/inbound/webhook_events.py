@@ -95,6 +95,11 @@ def mark_these_read(db: Connection, company: Company, events: Sequence[UnreadEve
     db.execute(load("sync/mark_these_events_read"), keys)
 
 
+def note_change(db: Connection, company: Company) -> None:
+    """Note when a company's books changed last, by what is staged and not merged yet: an event should tell of it."""
+    db.execute(load("sync/note_change"), {"realm_id": company.realm_id})
+
+
 def prune(db: Connection) -> None:
     """Forget old events."""
     db.execute(load("sync/prune_webhook_events"), {"kept_for": KEPT_FOR})

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg.types.json import Jsonb
 
+from include.receivables.company import budget, companies
 from include.receivables.proof.differences import NOTHING
 from include.sql import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, timedelta
     from decimal import Decimal
 
     from psycopg import Connection
@@ -80,6 +81,26 @@ class Proof:
         }[self.verdict]
         because = f": {self.reason}" if self.reason else "."
         return f"{said}{because} Repaired: {self.repaired}."
+
+
+def list_due(db: Connection, *, reach: timedelta, chosen: Sequence[str] = ()) -> list[str]:
+    """
+    List the companies to prove: those that somebody asks for, or all that can be, unless reads are saved.
+
+    :param reach: as for :func:`include.receivables.company.companies.list_due_companies`.
+    """
+    due = [
+        company.company_id
+        for company in companies.list_due_companies(db, reach=reach, chosen=chosen)
+        if not company.is_import_due
+    ]
+    every = budget.read(db).daily_work_every
+    if chosen:
+        return [company_id for company_id in due if company_id in chosen]
+    if every is None:
+        return due
+    proved = {row[0] for row in db.execute(load("proof/list_proved"), {"period": every})}
+    return [company_id for company_id in due if company_id not in proved]
 
 
 def save(db: Connection, run: Run, proof: Proof, *, calls: int) -> int:

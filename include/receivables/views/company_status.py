@@ -1,31 +1,24 @@
-"""What people see of one company: its connection, sync log, problems, freshness, and what its calls will cost."""
+"""What people see of one company: its connection, sync log, problems and freshness."""
 
 from __future__ import annotations
 
-import calendar
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row, dict_row
 
 from include.errors import ConfigurationError
 from include.quickbooks.entities import SYNCED
-from include.receivables.company.quota import MONTHLY_QUOTA
 from include.receivables.outbound.decisions import DOUBTS
 from include.sql import load
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from psycopg import Connection
 
     from include.receivables.company.companies import Company
 
 Json = dict[str, Any]
-
-# What a day takes is told from so many whole days.
-DAYS_TO_JUDGE_BY = 7
 
 DAY = timedelta(days=1)
 SLICES = 96
@@ -102,38 +95,6 @@ class Slice:
     entity: str
     begins_at: datetime
     seconds: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class DailyCalls:
-    """
-    The metered calls of a day.
-
-    :param company: those of the one company.
-    :param app: those of all companies, which share the quota.
-    """
-
-    day: date
-    company: int
-    app: int
-
-
-@dataclass(frozen=True, slots=True)
-class CallForecast:
-    """
-    The metered calls of a month so far, and how many it will have been by its end.
-
-    :param days: the month's days so far, with their calls.
-    :param company_per_day: what is expected of a whole day.
-    """
-
-    days: list[DailyCalls]
-    company_so_far: int
-    company_per_day: int
-    company_forecast: int
-    app_so_far: int
-    app_forecast: int
-    quota: int = MONTHLY_QUOTA
 
 
 def read_status(db: Connection, company: Company) -> Json:
@@ -219,58 +180,6 @@ def count_hourly(db: Connection, company: Company) -> list[Json]:
     """Count the records that changed in Peakflo (inbound) and in QuickBooks (outbound), per hour of the last day."""
     with db.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(load("sync/count_hourly"), _keys(company)).fetchall()
-
-
-def read_calls(db: Connection, company: Company | None = None) -> CallForecast:
-    """
-    Count the metered calls per day of this month, and tell how many there will be by its end.
-
-    :param company: whose are counted beside those of all companies.
-    """
-    keys = {"realm_id": company.realm_id if company else None, "days": DAYS_TO_JUDGE_BY}
-    with db.cursor(row_factory=class_row(DailyCalls)) as cursor:
-        days = cursor.execute(load("sync/count_daily_calls"), keys).fetchall()
-    return forecast(days, now=datetime.now(UTC))
-
-
-def forecast(days: Sequence[DailyCalls], *, now: datetime) -> CallForecast:
-    """
-    Tell from the days so far how many metered calls the month will have had.
-
-    :param days: without gaps up to today; may begin before the month.
-    """
-    today = now.date()
-    month = [each for each in days if each.day >= today.replace(day=1)]
-    company = [(each.day, each.company) for each in days]
-    app = [(each.day, each.app) for each in days]
-    company_per_day, app_per_day = _per_day(company, now), _per_day(app, now)
-    return CallForecast(
-        days=month,
-        company_so_far=sum(each.company for each in month),
-        company_per_day=round(company_per_day),
-        company_forecast=_forecast(company, company_per_day, now),
-        app_so_far=sum(each.app for each in month),
-        app_forecast=_forecast(app, app_per_day, now),
-    )
-
-
-def _forecast(calls: Sequence[tuple[date, int]], per_day: float, now: datetime) -> int:
-    today = now.date()
-    so_far = sum(count for day, count in calls if day >= today.replace(day=1))
-    today_so_far = sum(count for day, count in calls if day == today)
-    days_left = calendar.monthrange(today.year, today.month)[1] - today.day
-    return round(so_far + max(0.0, per_day - today_so_far) + per_day * days_left)
-
-
-def _per_day(calls: Sequence[tuple[date, int]], now: datetime) -> float:
-    """Average the last whole days from the first with a call on, or draw today out to its end if there is none."""
-    whole_days = [count for day, count in calls if day < now.date()]
-    first = next((index for index, count in enumerate(whole_days) if count), len(whole_days))
-    used = whole_days[first:][-DAYS_TO_JUDGE_BY:]
-    if used:
-        return sum(used) / len(used)
-    elapsed = now - now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return sum(count for day, count in calls if day == now.date()) * (DAY / max(elapsed, timedelta(hours=1)))
 
 
 def _page(db: Connection, statement: str, keys: Json, most: int) -> Page:

@@ -212,18 +212,20 @@ for each row
 when (new.state = 'ignored')
 execute function sync.reopen_changed_problem();
 
--- Calls per realm, day and kind; reads are metered by Intuit and blocked past a monthly quota.
+-- Calls per realm, day, DAG and kind; reads are metered by Intuit and blocked past a monthly quota.
 create table sync.api_call (
     realm_id text not null,
     day date not null,
     kind text not null,
     calls bigint not null,
     metered bigint not null,
-    primary key (realm_id, day, kind)
+    -- Empty for what no run of a company has sent, as while it is being connected.
+    dag_id text not null default '',
+    primary key (realm_id, day, dag_id, kind)
 );
 
--- The metered calls of all companies, for the page that shows what is left of the quota: it reads a month of them.
-create index on sync.api_call (day) include (metered);
+-- The metered calls of all companies and what they were for: what is left of the month is told from a month of them.
+create index on sync.api_call (day) include (metered, dag_id, kind);
 
 -- When the last requests to a realm left or will leave, whichever process sends them. Nothing is lost with it.
 create unlogged table sync.rate_limit (
@@ -273,3 +275,81 @@ create table sync.webhook_count (
     last_at timestamptz not null default now(),
     primary key (began_at, outcome)
 );
+
+-- Per realm, the last change that a sync found, and the last one that an event told of: whether webhooks come is known
+-- by that, and by nothing else. It outlives the events.
+create table sync.webhook_proof (
+    realm_id text primary key,
+    -- QuickBooks' time of both.
+    changed_at timestamptz,
+    announced_at timestamptz,
+    -- When that event came, by our clock.
+    received_at timestamptz
+) with (fillfactor = 50);
+
+-- What was decided for this month's reads, by include/receivables/company/budget.py; no row until the first cycle.
+create table sync.read_budget (
+    is_only boolean primary key default true check (is_only),
+    decided_at timestamptz not null default now(),
+    tier text not null,
+    quota bigint not null check (quota > 0),
+    -- Whether the quota is to be kept, or only what the forecast is held against.
+    is_limit boolean not null,
+    -- All reads of the month if every company were read in each cycle.
+    forecast bigint not null,
+    -- How often idle companies are read: those whose webhook is proven, and the others.
+    proven_every interval not null,
+    unproven_every interval not null,
+    -- Whether what is left is for reminders only.
+    is_reserved boolean not null
+);
+
+-- How often each company is read as long as nothing is heard of it, and how old it may be before it is late, which is
+-- two cycles more. Its webhook is proven while the last change that was found is one that an event had told of, within
+-- minutes. When changes at three such companies came after the last event of any, the webhook is silent for all.
+create view sync.read_interval as
+with silence as (
+    select count(*) >= 3 as is_silent
+    from sync.webhook_proof
+    where
+        announced_at is not null
+        and changed_at < now() - interval '10 minutes'
+        and changed_at > (
+            select max(proof.announced_at) + interval '1 minute'
+            from sync.webhook_proof as proof
+        )
+),
+
+proven as (
+    select
+        connection.company_id,
+        connection.realm_id,
+        not silence.is_silent
+        and coalesce(
+            proof.received_at <= proof.announced_at + interval '10 minutes'
+            and coalesce(proof.changed_at <= proof.announced_at + interval '1 minute', true),
+            false
+        ) as has_webhook
+    from sync.connection as connection
+    cross join silence
+    left join sync.webhook_proof as proof on connection.realm_id = proof.realm_id
+),
+
+chosen as (
+    select
+        proven.*,
+        coalesce(
+            case when proven.has_webhook then budget.proven_every else budget.unproven_every end,
+            interval '5 minutes'
+        ) as read_every
+    from proven
+    left join sync.read_budget as budget on true
+)
+
+select
+    company_id,
+    realm_id,
+    has_webhook,
+    read_every,
+    read_every + interval '10 minutes' as late_after
+from chosen;

@@ -45,6 +45,7 @@ select
     connection.last_error,
     connection.refresh_token_hard_expires_at as consent_ends_at,
     oldest.changed_since as fresh_until,
+    read_interval.late_after,
     coalesce(oldest.entities = cardinality(%(entities)s::text[]) and oldest.changed_since >= now() - %(reach)s, false)
         as is_imported,
     hashtextextended('company/' || connection.company_id, 0) in (select held.company_key from held) as is_held,
@@ -55,6 +56,7 @@ select
     imported.error as import_error,
     now() as read_at
 from sync.connection as connection
+inner join sync.read_interval as read_interval on connection.company_id = read_interval.company_id
 left join oldest on connection.realm_id = oldest.realm_id
 left join imported
     on

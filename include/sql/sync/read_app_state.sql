@@ -15,8 +15,9 @@ began as materialized (
     where run.dag_id = %(dag_id)s
 ),
 
+-- A cycle in which the budget lets all companies wait has no run.
 cycle as (
-    select min(started_at) as started_at
+    select greatest(min(began.started_at), (select budget.decided_at from sync.read_budget as budget)) as started_at
     from began
 ),
 
@@ -67,7 +68,8 @@ select
         select coalesce(sum(api_call.metered), 0)::bigint
         from sync.api_call as api_call
         where api_call.day >= date_trunc('month', now() at time zone 'utc')::date
-    ) as metered_calls
+    ) as metered_calls,
+    coalesce((select budget.quota from sync.read_budget as budget), %(quota)s) as monthly_reads
 from cycle
 cross join recent
 cross join forged;

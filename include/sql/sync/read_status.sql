@@ -26,8 +26,11 @@ select
             and run.state = 'success'
             and run.dag_id <> 'peakflo_to_quickbooks'
     ) as last_sync_at,
+    read_interval.has_webhook,
+    read_interval.late_after,
     now() as read_at
 from sync.connection as connection
 inner join peakflo.company as company on connection.company_id = company.company_id
+inner join sync.read_interval as read_interval on connection.company_id = read_interval.company_id
 left join sync.company_setting as setting on connection.company_id = setting.company_id
 where connection.company_id = %(company_id)s;

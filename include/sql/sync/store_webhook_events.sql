@@ -40,7 +40,21 @@ stored as (
     -- Two deliveries of the same events take them in one order.
     order by realm_id, event_id, entity, qbo_id
     on conflict (realm_id, event_id, entity, qbo_id) do nothing
-    returning event_id
+    returning realm_id, coalesce(happened_at, received_at) as announced_at, received_at
+),
+
+-- The latest change that the realm's events have told of.
+proven as (
+    insert into sync.webhook_proof as kept (realm_id, announced_at, received_at)
+    select distinct on (realm_id)
+        realm_id,
+        announced_at,
+        received_at
+    from stored
+    order by realm_id asc, announced_at desc
+    on conflict (realm_id) do update
+        set announced_at = excluded.announced_at, received_at = excluded.received_at
+        where kept.announced_at is null or kept.announced_at < excluded.announced_at
 ),
 
 outcome (name, total) as (

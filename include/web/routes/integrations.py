@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from include.receivables.views.company_status import read_calls
+from include.receivables.company import budget
+from include.receivables.company.call_forecast import read_calls
 from include.receivables.views.integrations import STATUSES, list_integrations
 from include.web.database import Db
 from include.web.rendering import render
@@ -35,6 +36,7 @@ def show_integrations(
         "integrations.html",
         listed=list_integrations(db, search=q, status=status, page=page),
         calls=read_calls(db),
+        budget=budget.read(db),
         q=q,
         status=status,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from include.hooks.quickbooks import QuickBooksHook
+from include.receivables.company.budget import TIERS
 from local.ports import free_port
 from tests.support.airflow_settings import quickbooks_connection
 
@@ -63,10 +64,13 @@ def test_the_form_asks_for_what_the_hook_reads(providers: ProvidersManager):
         "environment",
         "redirect_uri",
         "webhook_verifier_token",
+        "tier",
+        "monthly_reads",
         "api_url",
         "discovery_url",
     }
     assert fields["environment"].field["schema"]["enum"] == ["production", "sandbox"]
+    assert fields["tier"].field["schema"]["enum"] == [*TIERS, None]
     assert {name for name, widget in fields.items() if widget.is_sensitive} == SECRET_FIELDS
     assert all(widget.field["description"] for widget in fields.values())
 

@@ -7,6 +7,7 @@ import pytest
 from include.errors import ConfigurationError
 from include.hooks.quickbooks import QuickBooksHook
 from include.quickbooks.oauth import INTUIT
+from include.receivables.company.budget import ReadLimit
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,34 @@ def test_a_second_app_may_have_a_connection_of_its_own(define_quickbooks, monkey
     app = QuickBooksHook("quickbooks_eu").get_conn()
 
     assert "client_id=eu" in app.authorize_url("a-state")
+
+
+def test_the_tier_and_a_number_of_reads_are_the_budget(define_quickbooks):
+    define_quickbooks()
+    assert QuickBooksHook().read_limit == ReadLimit("builder", 500_000, is_limit=False)
+    define_quickbooks(tier="gold")
+    assert QuickBooksHook().read_limit == ReadLimit("gold", 10_000_000, is_limit=True)
+    define_quickbooks(tier="silver", monthly_reads=2_500_000)
+    assert QuickBooksHook().read_limit == ReadLimit("silver", 2_500_000, is_limit=True)
+
+
+@pytest.mark.parametrize(
+    ("extra", "sentence"),
+    [
+        ({"tier": "bronze"}, "'bronze' is no tier of Intuit's: use builder, silver, gold, platinum."),
+        ({"monthly_reads": -5}, "'-5' is no number of reads a month: write a whole number such as 500000."),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_said_by_the_test_of_the_connection_too(
+    define_quickbooks, extra, sentence
+):
+    define_quickbooks(environment="sandbox", **extra)
+
+    with pytest.raises(ConfigurationError) as failure:
+        _ = QuickBooksHook().read_limit
+
+    assert (
+        str(failure.value)
+        == f"The connection 'quickbooks' has a budget of reads that makes no sense: {sentence}"
+    )
+    assert QuickBooksHook().test_connection() == (False, str(failure.value))

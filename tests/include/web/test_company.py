@@ -430,6 +430,30 @@ def test_a_filter_that_is_none_is_refused_in_one_sentence(web: Web, company: Com
     assert web.as_("viewer").get("companies/acme", params=query).status_code == 422
 
 
+def test_it_says_how_often_the_company_is_read_and_why(web: Web, company: Company):
+    charts = web.as_("viewer").get(f"companies/{company.company_id}").text
+    assert "Read every 5 minutes." in charts
+    web.db.execute(
+        "insert into sync.read_budget (tier, quota, is_limit, forecast, proven_every, unproven_every, is_reserved)"
+        " values ('builder', 500000, true, 8640000, '40 minutes', '25 minutes', false)"
+    )
+    charts = unescape(web.as_("viewer").get(f"companies/{company.company_id}").text)
+    assert (
+        "Read every 25 minutes: the month's reads would not last otherwise, and QuickBooks' webhook has not"
+        in charts
+    )
+    assert "8,640,000 if every company were read every 5 minutes" in charts
+    web.db.execute("insert into sync.webhook_proof values ('111', now(), now(), now())")
+    charts = unescape(web.as_("viewer").get(f"companies/{company.company_id}").text)
+    assert (
+        "Read when QuickBooks' webhook tells of a change, and at least every 40 minutes: the month's reads would not "
+        "last otherwise." in charts
+    )
+    web.db.execute("update sync.read_budget set is_reserved = true")
+    charts = unescape(web.as_("viewer").get(f"companies/{company.company_id}").text)
+    assert "Read for reminders only: what is left of the month's reads is kept for them." in charts
+
+
 def test_the_charts_have_titles_and_their_numbers_as_tables(web: Web, bench: Workbench):
     company = connect_as_imported(bench, "acme")
     bench.sync(company)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from include.receivables.company.call_forecast import read_calls
 from include.receivables.inbound import webhook_events
-from include.receivables.views.company_status import read_calls
 from include.receivables.views.integrations import PAGE_SIZE, list_integrations
 from tests.support.many_companies import add_companies
 
@@ -245,7 +245,6 @@ def test_the_calls_of_all_companies_are_counted_and_foretold(db: psycopg.Connect
     calls = read_calls(db)
     assert calls.app_so_far == 600 * today.day
     assert calls.app_forecast == 600 * (first_of_next - timedelta(days=1)).day
-    assert calls.quota == 500_000
 
 
 def test_it_warns_before_the_quota_is_used_up(
@@ -260,3 +259,30 @@ def test_it_warns_before_the_quota_is_used_up(
     assert "more than the quota" in browser.get("").text
     db.execute(call, [today, 500_000])
     assert "The quota is used up" in browser.get("").text
+
+
+def test_it_says_who_waits_and_why_and_does_not_call_them_late(
+    web: Web, add_company: Callable[..., str], db: psycopg.Connection
+):
+    add_company("acme")
+    db.execute("insert into sync.webhook_proof values ('9130001', now(), now(), now())")
+    db.execute(
+        "insert into staging.cursor select '9130001', entity, now() - interval '45 minutes'"
+        " from unnest(array['account', 'payment', 'credit_memo', 'invoice', 'customer']) as entity"
+    )
+    browser = web.as_("viewer")
+    page = browser.get("").text
+    assert "Late" in page
+    assert "wait up to" not in page
+    assert "Builder tier" in page
+    db.execute(
+        "insert into sync.read_budget (tier, quota, is_limit, forecast, proven_every, unproven_every, is_reserved)"
+        " values ('silver', 1000000, true, 8640000, '40 minutes', '5 minutes', false)"
+    )
+    page = browser.get("").text
+    assert "Late" not in page
+    assert "Silver tier" in page
+    assert (
+        "Idle companies with a proven webhook wait up to 40 minutes, because the month&#39;s 1,000,000 reads would not"
+        " last (forecast 8,640,000)." in page
+    )

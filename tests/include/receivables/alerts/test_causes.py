@@ -26,7 +26,7 @@ from include.errors import (
 from include.receivables import outbound
 from include.receivables.alerts.causes import list_causes
 from include.receivables.alerts.facts import DELIVERY, SYNC
-from include.receivables.company import companies, problems, quota
+from include.receivables.company import companies, problems
 from include.receivables.company.companies import get_company, set_paused
 from include.receivables.company.run_context import RunContext
 from include.receivables.connecting.connections import disconnect_company
@@ -335,7 +335,6 @@ def test_a_used_up_quota_is_one_cause_from_the_first_refusal_to_the_last_company
 def test_a_quota_of_which_four_fifths_are_used_is_told(
     bench: Workbench, company: Company, used: int, expected: list[str]
 ):
-    assert quota.MONTHLY_QUOTA == 500_000
     bench.db.execute("delete from sync.api_call")
     bench.db.execute(
         "insert into sync.api_call values ('1', (now() at time zone 'utc')::date, 'cdc', %(used)s, %(used)s)",
@@ -759,3 +758,17 @@ def test_a_proof_that_could_not_be_made_is_told_by_what_kept_it_from_being(bench
     with pytest.raises(ReauthorizeError):
         reconcile(bench.access, company.company_id, bench.run_context())
     assert codes(bench.db) == ["reconnect"]
+
+
+def test_a_company_that_may_wait_is_not_late_before_its_time(bench: Workbench, company: Company):
+    cycle(bench, company)
+    bench.db.execute(
+        "insert into sync.read_budget (tier, quota, is_limit, forecast, proven_every, unproven_every, is_reserved)"
+        " values ('builder', 500000, true, 8640000, '4 hours', '25 minutes', false)"
+    )
+    let_pass(bench.db, timedelta(minutes=34))
+    bench.db.execute("update sync.read_budget set decided_at = now()")
+    assert codes(bench.db) == []
+    let_pass(bench.db, timedelta(minutes=2))
+    bench.db.execute("update sync.read_budget set decided_at = now()")
+    assert codes(bench.db) == ["not_fresh"]

@@ -1,0 +1,51 @@
+"""A database whose ``now()`` is told what time it is: statements that go by the server's clock, run through a month."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+from include.migrate import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from local.embedded_postgres import EmbeddedPostgres
+
+# Where the search path names pg_catalog, it is searched in that place, and not first: views and defaults that are
+# created then mean this now(), as do the statements that come later.
+CLOCK = """
+create schema virtual;
+create function virtual.now() returns timestamptz language sql stable as
+$$select current_setting('virtual.now')::timestamptz$$;
+"""
+SETTINGS = (
+    "alter database {} set search_path = virtual, pg_catalog, public",
+    "alter database {} set virtual.now = '2000-01-01Z'",
+    "alter database {} set synchronous_commit = off",
+)
+
+
+@contextmanager
+def virtual_database(postgres: EmbeddedPostgres, name: str) -> Iterator[psycopg.Connection]:
+    """Lend a connection in autocommit mode to a migrated, empty database with a clock of its own."""
+    database = sql.Identifier(name)
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("create database {}").format(database))
+        with psycopg.connect(postgres.url(name), autocommit=True) as db:
+            db.execute(CLOCK)
+        for setting in SETTINGS:
+            server.execute(sql.SQL(setting).format(database))
+        with psycopg.connect(postgres.url(name), autocommit=True) as db:
+            migrate(db)
+            yield db
+        server.execute(sql.SQL("drop database {} with (force)").format(database))
+
+
+def set_clock(db: psycopg.Connection, now: datetime) -> None:
+    """Let it be this time."""
+    db.execute("select set_config('virtual.now', %s, false)", [now.isoformat()])
