@@ -20,6 +20,8 @@ MOMENTS = {
     "staging.cursor": ("changed_since",),
     "outbox.delivery": ("queued_at", "since"),
     "outbox.queue": ("queued_at",),
+    "sync.read_budget": ("decided_at",),
+    "sync.webhook_proof": ("changed_at", "announced_at", "received_at"),
 }
 
 
