@@ -28,12 +28,14 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetWatcher, Param, dag, get_current_context, task
 
+from include.company_operator import company_task
 from include.dag_defaults import (
     COMPANY_ID_SCHEMA,
     DEFAULT_ARGS,
-    PEAKFLO_RECEIVABLES,
+    ON_EVENTS,
+    PLANNING,
+    RECEIVABLES_CHANGES,
     refuse_unknown,
-    skip_if_busy,
 )
 from include.triggers.notification import WEBHOOK_EVENT, NotificationTrigger
 
@@ -51,10 +53,13 @@ QUICKBOOKS_EVENTS = Asset(
 
 
 @dag(
+    dag_display_name="QuickBooks → Peakflo, early",
+    description="What QuickBooks' webhook names, read seconds after a change.",
     schedule=[QUICKBOOKS_EVENTS],
     catchup=False,
+    allowed_run_types=ON_EVENTS,
     max_active_runs=1,
-    dagrun_timeout=timedelta(minutes=10),
+    dagrun_timeout=timedelta(minutes=15),
     default_args=DEFAULT_ARGS,
     params={
         "companies": Param(
@@ -70,7 +75,7 @@ QUICKBOOKS_EVENTS = Asset(
     tags=["receivables", "quickbooks"],
 )
 def read_webhook_events() -> None:
-    @task(pool=EVENTS_POOL)
+    @task(pool=EVENTS_POOL, **PLANNING, task_display_name="Plan")
     def plan() -> list[list[str]]:
         """Deal the companies with unread events to tasks."""
         from include.hooks.receivables_db import ReceivablesDbHook
@@ -87,25 +92,13 @@ def read_webhook_events() -> None:
             [company.company_id for company in due if not chosen or company.company_id in chosen]
         )
 
-    @task(
-        pool=EVENTS_POOL,
-        map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}",
-        outlets=[PEAKFLO_RECEIVABLES],
-    )
+    @company_task(pool=EVENTS_POOL, task_display_name="Read a company", outlets=[RECEIVABLES_CHANGES])
     def read(batch: list[str]) -> dict[str, Any]:
         """Read what the events of one batch of companies name."""
-        from include.hooks.access import get_access
-        from include.receivables.company import batches
-        from include.receivables.company.run_context import RunContext
+        from include.company_tasks import run_companies
         from include.receivables.inbound import webhook_sync
 
-        access = get_access()
-        run_context = RunContext.of(get_current_context())
-        outcomes = batches.run_batch(
-            batch, lambda company_id: webhook_sync.read_events(access, company_id, run_context)
-        )
-        skip_if_busy(outcomes)
-        return batches.summarize(outcomes)
+        return run_companies(batch, webhook_sync.read_events)
 
     read.expand(batch=plan())
 
