@@ -150,7 +150,7 @@ def test_runs_of_a_schedule_do_not_pile_up(dag: DAG):
 
 
 def test_every_param_is_explained_and_checked_by_a_schema(dag: DAG):
-    assert dag.params
+    assert dag.params or dag.dag_id in NOT_FOR_COMPANIES
     for name in dag.params:
         schema = dag.params.get_param(name).schema
         assert schema.get("type"), name
