@@ -11,13 +11,22 @@ from fastapi.staticfiles import StaticFiles
 from include.web.errors import add_error_pages
 from include.web.headers import BodyLimit, SecurityHeaders
 from include.web.rendering import STATIC
-from include.web.routes import company, connecting, deliveries, integrations, mapping, reminders, webhook
+from include.web.routes import (
+    company,
+    connecting,
+    dag_run,
+    deliveries,
+    integrations,
+    mapping,
+    reminders,
+    webhook,
+)
 from include.web.security import protect
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PAGES = (integrations, connecting, mapping, company, deliveries, reminders)
+PAGES = (integrations, connecting, mapping, company, deliveries, reminders, dag_run)
 
 
 class WebApp(FastAPI):

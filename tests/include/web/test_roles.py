@@ -25,6 +25,7 @@ NEEDED = {
     ("GET", "/disconnected"): ANYBODY,
     ("POST", "/webhook"): ANYBODY,
     ("GET", COMPANY): SEE,
+    ("GET", "/runs/{dag_id}/{dag_run_id}"): SEE,
     ("POST", f"{COMPANY}/sync"): ACT,
     ("POST", f"{COMPANY}/refresh-accounts"): ACT,
     ("POST", f"{COMPANY}/refresh-taxes"): ACT,
