@@ -23,8 +23,8 @@ run: after `airflow` days it could be used again.
 
 **When a task fails** its log says why, and the next night goes on from there. Nothing else depends on it.
 
-* *Clean Airflow's tables* is skipped: tasks may not touch Airflow's database, so its address has to be named to them, as the
-  connection `airflow_db`. Where that is not wanted, run `airflow db clean` on a schedule of your own.
+* *Clean Airflow's tables* is skipped: tasks may not touch Airflow's database, so its address has to be named to them,
+  as the connection `airflow_db`. Where that is not wanted, run `airflow db clean` on a schedule of your own.
 * *A retention is refused*: the Variable names what is not kept, or fewer than 30 days. Nothing is deleted then.
 """
 

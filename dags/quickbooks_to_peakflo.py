@@ -17,8 +17,8 @@ that is not staged.
 **When a task fails** its log says which company and why, as do `sync.run` and `sync.problem`
 (`bin/receivables company show COMPANY`). The other companies are not affected.
 
-* *Reconnect needed*: connect the company again. The run in which QuickBooks said so is red; from then on the company has
-  a skipped task under *Reconnect needed* whose log has the reason, and is not asked for. Nothing else fails for it.
+* *Reconnect needed*: connect the company again. The run in which QuickBooks said so is red; from then on the company
+  has a skipped task under *Reconnect needed* whose log has the reason, and is not asked for. No run fails for it.
 * *Throttled* or *no answer*: nothing to do, the next run catches up from the cursor. Once no read of any company was
   answered for a quarter of an hour, the month's quota is probably used up: then one company an hour is tried until
   there are reads again, and those that somebody asks for.

@@ -4,8 +4,8 @@
 Reads what QuickBooks' webhook names without waiting for the 5-minute sync. The webhook (`/quickbooks/webhook`) stores
 each event in `sync.webhook_event`; the database then wakes this DAG.
 
-**Tasks.** `plan` lists the connected companies with unread events; `read` works for one company each (beyond 50 companies
-they share tasks). A few events of invoices only, or of customers only, are
+**Tasks.** `plan` lists the connected companies with unread events; `read` works for one company each (beyond 50
+companies they share tasks). A few events of invoices only, or of customers only, are
 read by Id; everything else takes a sync of the company, the same as every 5 minutes.
 
 **Cost.** One metered call per company and run, however many events it answers; one more per kind of record that others

@@ -1,4 +1,4 @@
-"""How a task of a DAG works for companies: each has a sentence in the log, and whoever waits for changes hears of them."""
+"""How a task of a DAG works for companies: what fails has a sentence in the log, what changes is told."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-def run_companies(
-    batch: Sequence[str], job: Callable[[Access, str, RunContext], Outcome]
-) -> dict[str, Any]:
+
+def run_companies(batch: Sequence[str], job: Callable[[Access, str, RunContext], Outcome]) -> dict[str, Any]:
     """
     Do a task's work for the companies of a batch, and tell of what has changed in Peakflo's tables.
 

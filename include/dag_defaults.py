@@ -59,7 +59,9 @@ class ErrorClassPolicy(ExceptionRetryPolicy):
             return decision
         delay = max(THROTTLED_DELAY, timedelta(seconds=exception.retry_after))
         if delay > LONGEST_DELAY:
-            return RetryDecision.fail("QuickBooks asked to wait longer than a retry may: the next run reads it")
+            return RetryDecision.fail(
+                "QuickBooks asked to wait longer than a retry may: the next run reads it"
+            )
         return RetryDecision.retry(delay, decision.reason)
 
 
@@ -77,9 +79,7 @@ DEFAULT_ARGS: dict[str, Any] = {
         rules=[
             RetryRule(FatalError, action=RetryAction.FAIL, reason="a person has to act"),
             RetryRule(QuotaError, action=RetryAction.FAIL, reason="one read an hour is enough"),
-            RetryRule(
-                ThrottledError, retry_delay=THROTTLED_DELAY, reason="QuickBooks asked to slow down"
-            ),
+            RetryRule(ThrottledError, retry_delay=THROTTLED_DELAY, reason="QuickBooks asked to slow down"),
         ]
     ),
     # What a task returns is in its XCom; the log has a sentence per company.

@@ -67,9 +67,7 @@ def test_a_backfill_is_refused_with_a_reason(engineer: AirflowClient, dag_id: st
     assert "backfill" in answer.json()["detail"]
 
 
-def test_clearing_a_run_or_a_task_of_it_does_the_work_again(
-    engineer: AirflowClient, db: psycopg.Connection
-):
+def test_clearing_a_run_or_a_task_of_it_does_the_work_again(engineer: AirflowClient, db: psycopg.Connection):
     engineer.wait_for_quiet(SYNC)
     run_id = engineer.run(SYNC, companies=["demo"])
 
@@ -120,16 +118,17 @@ def test_a_company_to_connect_again_is_skipped_by_name_and_not_asked_for(
     engineer.wait_for_quiet(SYNC)
     sandbox.reset_calls(realm_id)
     db.execute(
-        "update sync.connection set status = 'reauthorize', last_error = 'QuickBooks refused it.' where company_id = 'demo'"
+        "update sync.connection set status = 'reauthorize', last_error = 'QuickBooks refused it.'"
+        " where company_id = 'demo'"
     )
     try:
         run_id = engineer.run(SYNC)
     finally:
-        db.execute("update sync.connection set status = 'connected', last_error = null where company_id = 'demo'")
+        db.execute(
+            "update sync.connection set status = 'connected', last_error = null where company_id = 'demo'"
+        )
 
-    [task] = [
-        each for each in engineer.tasks(SYNC, run_id) if each["task_id"] == "needs_reconnect"
-    ]
+    [task] = [each for each in engineer.tasks(SYNC, run_id) if each["task_id"] == "needs_reconnect"]
     assert (task["state"], task["rendered_map_index"], task["try_number"]) == ("skipped", "demo", 1)
     assert (
         "Company demo: not done. QuickBooks refused it. Cure: Connect the company again, signed in to QuickBooks as an "
@@ -195,7 +194,9 @@ def test_a_night_of_maintenance_cleans_airflows_own_tables(
     young = engineer.run("refresh_reference_data", company_id="demo", groups=["taxes"])
     metadata = running_stack.env["AIRFLOW_CONN_AIRFLOW_DB"]
     with psycopg.connect(metadata, autocommit=True) as airflow:
-        airflow.execute("update dag_run set start_date = start_date - interval '61 days' where run_id = %s", [old])
+        airflow.execute(
+            "update dag_run set start_date = start_date - interval '61 days' where run_id = %s", [old]
+        )
 
         run_id = engineer.run("maintain_database")
 

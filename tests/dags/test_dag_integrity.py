@@ -105,7 +105,9 @@ def longest_path(task) -> timedelta:
 def test_all_tries_of_all_tasks_one_after_another_fit_the_runs_timeout(dag: DAG):
     # A delay that a rule names is never longer than the longest one.
     for task in dag.tasks:
-        assert all(rule.retry_delay is None or rule.retry_delay <= LONGEST_DELAY for rule in task.retry_policy.rules)
+        assert all(
+            rule.retry_delay is None or rule.retry_delay <= LONGEST_DELAY for rule in task.retry_policy.rules
+        )
         assert longest_path(task) < dag.dagrun_timeout, task.task_id
 
 

@@ -92,7 +92,9 @@ class RunningStack:
         """Run one of Airflow's own commands against it, to its end."""
         command = [ROOT / ".venv/bin/airflow", *arguments]
         env = self.env | {BUNDLES: bundles(self.directory.path)}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=START_SECONDS, check=False)
+        done = subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=START_SECONDS, check=False
+        )
         assert done.returncode == 0, done.stderr
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

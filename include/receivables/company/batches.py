@@ -46,7 +46,10 @@ def show_command(company_id: str) -> str:
 
 
 def run_batch(
-    company_ids: Sequence[str], job: Callable[[str], Outcome], *, place_of: Callable[[str], str] = show_command
+    company_ids: Sequence[str],
+    job: Callable[[str], Outcome],
+    *,
+    place_of: Callable[[str], str] = show_command,
 ) -> list[Outcome]:
     """
     Run a job for each company of a batch, some at once; one company's failure does not stop the others.

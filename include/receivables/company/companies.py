@@ -138,7 +138,7 @@ def list_due_companies(db: Connection, *, reach: timedelta, chosen: Sequence[str
 
 
 def list_reauthorize(db: Connection) -> list[LostCompany]:
-    """List the companies whose tokens QuickBooks no longer accepts: they are left out until they are connected again."""
+    """List the companies that are left out until they are connected again."""
     with db.cursor(row_factory=class_row(LostCompany)) as cursor:
         return cursor.execute(load("sync/list_reauthorize")).fetchall()
 

@@ -9,6 +9,7 @@ with old as (
         move.moved_at < now() - %(kept_for)s::interval
         and delivery.kind = 'agrees'
         and delivery.since < now() - %(kept_for)s::interval
+    order by move.move_id
     limit %(most)s
 )
 

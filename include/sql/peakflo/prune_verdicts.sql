@@ -16,6 +16,7 @@ with old as (
                 and later.invoice_id = verdict.invoice_id
                 and (later.judged_at, later.run_id) > (verdict.judged_at, verdict.run_id)
         )
+    order by verdict.judged_at
     limit %(most)s
 )
 

@@ -38,6 +38,7 @@ old as (
                 and kept_invoice.source_id = history.qbo_id
                 and coalesce(kept_invoice.sync_token, history.sync_token) = history.sync_token
         )
+    order by history.replaced_at
     limit %(most)s
 )
 

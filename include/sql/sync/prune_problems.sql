@@ -3,6 +3,7 @@ with old as (
     select problem_id
     from sync.problem
     where state = 'resolved' and resolved_at < now() - %(kept_for)s::interval
+    order by problem_id
     limit %(most)s
 )
 

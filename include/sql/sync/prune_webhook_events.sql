@@ -7,6 +7,7 @@ with old as (
         qbo_id
     from sync.webhook_event
     where received_at < now() - %(kept_for)s::interval
+    order by received_at
     limit %(most)s
 )
 

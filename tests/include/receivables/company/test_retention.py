@@ -230,7 +230,8 @@ def test_a_given_up_import_is_forgotten_where_nobody_reads(
     bench: Workbench, lived: Company, status: str, left: int
 ):
     bench.db.execute(
-        "insert into staging.import_progress (realm_id, entity, started_at) values (%s, 'invoice', now() - interval '401 days')",
+        "insert into staging.import_progress (realm_id, entity, started_at)"
+        " values (%s, 'invoice', now() - interval '401 days')",
         [lived.realm_id],
     )
     bench.db.execute(
