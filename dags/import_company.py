@@ -5,7 +5,8 @@ Reads everything a company has in QuickBooks, page by page, merges each page at 
 and compares the counts. Runs when a company was just connected, when it was not read for 29 days (change data capture
 reaches back 30), or by hand.
 
-**A stopped import goes on** where it was stopped: clear the task or trigger the DAG again. Nothing is staged twice.
+**A stopped import goes on** where it was stopped: clear the task or trigger the DAG again. Nothing is staged twice. One
+that had come to its end begins at the beginning when it is cleared.
 
 **Cost.** One metered call per 1,000 records and entity, and about fifteen more.
 
@@ -19,21 +20,25 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context
 
+from include.company_operator import company_task
 from include.dag_defaults import (
     COMPANY_ID_SCHEMA,
     DEFAULT_ARGS,
     IMPORT_POOL,
-    PEAKFLO_RECEIVABLES,
+    ON_DEMAND,
+    RECEIVABLES_CHANGES,
     refuse_unknown,
-    skip_if_busy,
 )
 
 
 @dag(
+    dag_display_name="Import a company",
+    description="Everything that a company has in QuickBooks; goes on where it was stopped.",
     schedule=None,
     catchup=False,
+    allowed_run_types=ON_DEMAND,
     max_active_runs=16,
     dagrun_timeout=timedelta(hours=12),
     default_args=DEFAULT_ARGS,
@@ -50,31 +55,30 @@ from include.dag_defaults import (
     tags=["receivables", "quickbooks"],
 )
 def import_company() -> None:
-    @task(
-        outlets=[PEAKFLO_RECEIVABLES],
+    @company_task(
+        task_display_name="Import",
+        outlets=[RECEIVABLES_CHANGES],
         pool=IMPORT_POOL,
-        execution_timeout=timedelta(hours=6),
+        # A try goes on where the one before was stopped.
+        retries=2,
+        execution_timeout=timedelta(hours=3, minutes=30),
     )
-    def import_all() -> dict[str, Any]:
+    def import_all(batch: list[str]) -> dict[str, Any]:
         """Read, stage and merge everything."""
-        from include.hooks.access import get_access
-        from include.receivables.company import batches
-        from include.receivables.company.run_context import RunContext
+        from include.company_tasks import run_companies
         from include.receivables.inbound import jobs
 
         context = get_current_context()
         refuse_unknown(context["dag_run"].conf, context["dag"].params)
-        company_id = context["params"]["company_id"]
-        access, run_context = get_access(), RunContext.of(context)
         believed = context["params"]["accept_deletions"]
-        outcomes = batches.run_batch(
-            [company_id],
-            lambda company_id: jobs.import_all(access, company_id, run_context, accept_deletions=believed),
+        return run_companies(
+            batch,
+            lambda access, company_id, run_context: jobs.import_all(
+                access, company_id, run_context, accept_deletions=believed
+            ),
         )
-        skip_if_busy(outcomes)
-        return batches.summarize(outcomes)
 
-    import_all()
+    import_all(batch=["{{ params.company_id }}"])
 
 
 import_company()

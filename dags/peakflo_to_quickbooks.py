@@ -44,7 +44,15 @@ from airflow.sdk import (
     task,
 )
 
-from include.dag_defaults import COMPANY_ID_SCHEMA, DEFAULT_ARGS, refuse_unknown, skip_if_busy
+from include.company_operator import company_task
+from include.dag_defaults import (
+    COMPANY_ID_SCHEMA,
+    DEFAULT_ARGS,
+    ON_EVENTS,
+    ON_SCHEDULE,
+    PLANNING,
+    refuse_unknown,
+)
 from include.triggers.notification import OUTBOX_DELIVERY, NotificationTrigger
 
 DELIVERY_POOL = "quickbooks_delivery"
@@ -58,12 +66,15 @@ PEAKFLO_PAYMENTS = Asset(
 
 
 @dag(
+    dag_display_name="Peakflo → QuickBooks",
+    description="Payments that Peakflo took, each brought to QuickBooks once, within seconds.",
     schedule=AssetOrTimeSchedule(
         timetable=DeltaTriggerTimetable(timedelta(minutes=5)), assets=[PEAKFLO_PAYMENTS]
     ),
     catchup=False,
+    allowed_run_types=(*ON_SCHEDULE, *ON_EVENTS),
     max_active_runs=1,
-    dagrun_timeout=timedelta(minutes=10),
+    dagrun_timeout=timedelta(minutes=15),
     default_args=DEFAULT_ARGS,
     params={
         "companies": Param(
@@ -79,7 +90,7 @@ PEAKFLO_PAYMENTS = Asset(
     tags=["receivables", "quickbooks"],
 )
 def peakflo_to_quickbooks() -> None:
-    @task(pool=DELIVERY_POOL)
+    @task(pool=DELIVERY_POOL, **PLANNING, task_display_name="Plan")
     def plan() -> list[list[str]]:
         """Deal the companies that have something due to tasks."""
         from include.hooks.receivables_db import ReceivablesDbHook
@@ -93,21 +104,18 @@ def peakflo_to_quickbooks() -> None:
             due = work.list_due_companies(db)
         return batches.split([company_id for company_id in due if company_id in (chosen or due)])
 
-    @task(pool=DELIVERY_POOL, map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}")
+    @company_task(pool=DELIVERY_POOL, task_display_name="Deliver a company's payments")
     def deliver(batch: list[str]) -> dict[str, Any]:
         """Deliver the payments of one batch of companies."""
-        from include.hooks.access import get_access
-        from include.receivables.company import batches
-        from include.receivables.company.run_context import RunContext
+        from include.company_tasks import run_companies
         from include.receivables.outbound import delivery_jobs
 
-        access = get_access()
-        run_context = RunContext.of(get_current_context())
-        outcomes = batches.run_batch(
-            batch, lambda company_id: delivery_jobs.deliver(access, company_id, run_context, longest=LONGEST)
+        return run_companies(
+            batch,
+            lambda access, company_id, run_context: delivery_jobs.deliver(
+                access, company_id, run_context, longest=LONGEST
+            ),
         )
-        skip_if_busy(outcomes)
-        return batches.summarize(outcomes)
 
     deliver.expand(batch=plan())
 

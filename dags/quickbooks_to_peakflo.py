@@ -6,7 +6,8 @@ invoices and customers that changed in the same answer: `staging.*` → `mapping
 
 **Tasks.** `plan` lists the connected companies; `sync` works for one company each (beyond 50 companies they share
 tasks). Companies never read before, or not for 29 days, are named by `plan_imports` and get a run of `import_company`
-from `start_import` instead.
+from `start_import` instead. `plan_reconnects` names those that have to be connected again, for `needs_reconnect` to say
+why.
 
 Triggered with `companies: [COMPANY]`, as *Sync now* on the company's page does, it does so for those only.
 
@@ -18,14 +19,19 @@ how long, and its XCom `budget` has the figures.
 **When a task fails** its log says which company and why, as do `sync.run` and `sync.problem`
 (`bin/receivables company show COMPANY`). The other companies are not affected.
 
-* *Reconnect needed*: connect the company again; it is left out until then.
+* *Reconnect needed*: connect the company again. The run in which QuickBooks said so is red; from then on the company
+  has a skipped task under *Reconnect needed* whose log has the reason, and is not asked for. No run fails for it.
 * *Throttled* or *no answer*: nothing to do, the next run catches up from the cursor. Once no read of any company was
   answered for a quarter of an hour, the month's quota is probably used up: then one company an hour is tried until
   there are reads again, and those that somebody asks for.
 * *Deletion brake*: more records vanished in QuickBooks than is believed. Look there first; if it is right, trigger this
   DAG with `accept_deletions: [COMPANY]`.
 
-Any run may be cleared and repeated at any time: a company that went through is not read again.
+Any run may be cleared at any time, and does its work again. A retry, after some companies of a task failed, reads only
+those again.
+
+**Who waits for changes** schedules on the asset `peakflo_receivables`: it is updated once per company that has changed,
+with how many records of what in the event's extra (`examples/receivables_changes.py`).
 """
 
 from __future__ import annotations
@@ -37,12 +43,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
+from include.company_operator import company_task
 from include.dag_defaults import (
     COMPANY_ID_SCHEMA,
     DEFAULT_ARGS,
-    PEAKFLO_RECEIVABLES,
+    ON_SCHEDULE,
+    PLANNING,
+    RECEIVABLES_CHANGES,
     refuse_unknown,
-    skip_if_busy,
 )
 
 if TYPE_CHECKING:
@@ -53,11 +61,14 @@ logger = logging.getLogger(__name__)
 
 
 @dag(
+    dag_display_name="QuickBooks → Peakflo",
+    description="Every 5 minutes: accounts, payments and credit notes of each connected company.",
     schedule=timedelta(minutes=5),
     catchup=False,
+    allowed_run_types=ON_SCHEDULE,
     max_active_runs=1,
     max_active_tasks=8,
-    dagrun_timeout=timedelta(minutes=10),
+    dagrun_timeout=timedelta(minutes=15),
     default_args=DEFAULT_ARGS,
     params={
         "companies": Param(
@@ -80,7 +91,7 @@ logger = logging.getLogger(__name__)
     tags=["receivables", "quickbooks"],
 )
 def quickbooks_to_peakflo() -> None:
-    @task
+    @task(**PLANNING, task_display_name="Plan")
     def plan() -> list[list[str]]:
         """Deal the companies that are due to tasks."""
         from include.receivables.company import batches
@@ -89,35 +100,49 @@ def quickbooks_to_peakflo() -> None:
         _tell_who_waits(len(due), budget)
         return batches.split([company.company_id for company in due if not company.is_import_due])
 
-    @task
+    @task(**PLANNING, task_display_name="Plan imports")
     def plan_imports() -> list[dict[str, str]]:
         """Name the companies that need an import first."""
         due, _ = _list_due()
         return [{"company_id": company.company_id} for company in due if company.is_import_due]
 
-    @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
+    @company_task(task_display_name="Sync a company", outlets=[RECEIVABLES_CHANGES])
     def sync(batch: list[str]) -> dict[str, Any]:
         """Bring the companies of one batch up to date."""
-        from include.hooks.access import get_access
-        from include.receivables.company import batches
-        from include.receivables.company.run_context import RunContext
+        from include.company_tasks import run_companies
         from include.receivables.inbound import jobs
 
-        context = get_current_context()
-        access = get_access()
-        run_context = RunContext.of(context)
-        believed = context["params"]["accept_deletions"]
+        believed = get_current_context()["params"]["accept_deletions"]
+        return run_companies(
+            batch,
+            lambda access, company_id, run_context: jobs.sync(
+                access, company_id, run_context, accept_deletions=company_id in believed
+            ),
+        )
 
-        def job(company_id: str) -> batches.Outcome:
-            return jobs.sync(access, company_id, run_context, accept_deletions=company_id in believed)
+    @task(**PLANNING, task_display_name="Plan reconnects")
+    def plan_reconnects() -> list[list[str]]:
+        """Name the companies that are left out until they are connected again."""
+        from include.hooks.receivables_db import ReceivablesDbHook
+        from include.receivables.company import batches, companies
 
-        outcomes = batches.run_batch(batch, job)
-        skip_if_busy(outcomes)
-        return batches.summarize(outcomes)
+        chosen = get_current_context()["params"]["companies"]
+        with ReceivablesDbHook().get_conn() as db:
+            lost = [company.company_id for company in companies.list_reauthorize(db)]
+        return batches.split([company_id for company_id in lost if company_id in (chosen or lost)])
+
+    @company_task(task_display_name="Reconnect needed", **PLANNING)
+    def needs_reconnect(batch: list[str]) -> None:
+        """Say of companies why they are not synced and who can change that, without asking QuickBooks."""
+        from include.company_tasks import skip_lost_companies
+
+        skip_lost_companies(batch)
 
     sync.expand(batch=plan())
+    needs_reconnect.expand(batch=plan_reconnects())
     TriggerDagRunOperator.partial(
         task_id="start_import",
+        task_display_name="Start an import",
         trigger_dag_id="import_company",
         # One an hour at most: an import may take longer than a cycle, and one that failed is tried again.
         trigger_run_id="due__{{ task.conf['company_id'] }}__{{ dag_run.run_after.strftime('%Y-%m-%dT%H') }}",

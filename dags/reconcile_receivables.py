@@ -28,17 +28,22 @@ from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
+from include.company_operator import company_task
 from include.dag_defaults import (
     COMPANY_ID_SCHEMA,
     DEFAULT_ARGS,
     IMPORT_POOL,
-    PEAKFLO_RECEIVABLES,
+    ON_SCHEDULE,
+    PLANNING,
+    RECEIVABLES_CHANGES,
     refuse_unknown,
-    skip_if_busy,
 )
 
 
 @dag(
+    dag_display_name="Prove receivables",
+    description="Nightly: Peakflo has what QuickBooks has, to the cent; what was missed is repaired.",
+    allowed_run_types=ON_SCHEDULE,
     # When hardly anybody books, and after the reference data was refreshed.
     schedule="43 3 * * *",
     catchup=False,
@@ -66,7 +71,7 @@ from include.dag_defaults import (
     tags=["receivables", "quickbooks"],
 )
 def reconcile_receivables() -> None:
-    @task
+    @task(**PLANNING, task_display_name="Plan")
     def plan() -> list[list[str]]:
         """Deal the connected companies to tasks."""
         from include.hooks.receivables_db import ReceivablesDbHook
@@ -82,27 +87,24 @@ def reconcile_receivables() -> None:
                 companies.get_connected_company(db, company_id)
             return batches.split(proofs.list_due(db, reach=REACH, chosen=chosen))
 
-    @task(
-        map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}",
-        outlets=[PEAKFLO_RECEIVABLES],
+    @company_task(
+        task_display_name="Prove a company",
+        outlets=[RECEIVABLES_CHANGES],
         pool=IMPORT_POOL,
         execution_timeout=timedelta(hours=1),
     )
     def prove(batch: list[str]) -> dict[str, Any]:
         """Prove the companies of one batch."""
-        from include.hooks.access import get_access
-        from include.receivables.company import batches
-        from include.receivables.company.run_context import RunContext
+        from include.company_tasks import run_companies
         from include.receivables.proof.reconciling import reconcile
 
-        context = get_current_context()
-        access, run_context = get_access(), RunContext.of(context)
-        most_pages = context["params"]["most_pages"]
-        outcomes = batches.run_batch(
-            batch, lambda company_id: reconcile(access, company_id, run_context, most_pages=most_pages)
+        most_pages = get_current_context()["params"]["most_pages"]
+        return run_companies(
+            batch,
+            lambda access, company_id, run_context: reconcile(
+                access, company_id, run_context, most_pages=most_pages
+            ),
         )
-        skip_if_busy(outcomes)
-        return batches.summarize(outcomes)
 
     prove.expand(batch=plan())
 

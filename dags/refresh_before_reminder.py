@@ -30,20 +30,27 @@ service asks again with a run of its own.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Param, dag, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
+from include.company_operator import company_task
 from include.dag_defaults import (
     COMPANY_ID_SCHEMA,
     DEFAULT_ARGS,
+    ON_DEMAND,
+    RECEIVABLES_CHANGES,
     REMINDER_POOL,
     REMINDER_PRIORITY,
+    company_page,
     refuse_unknown,
 )
+
+logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 10
 LONGEST_DEADLINE_SECONDS = 300
@@ -63,9 +70,11 @@ PEAKFLO_IDS: dict[str, Any] = {
 
 
 @dag(
+    dag_display_name="Refresh before a reminder",
+    description="Asked for by the reminder service: invoices of one company read afresh, and a verdict on each.",
     schedule=None,
     catchup=False,
-    allowed_run_types=["manual"],  # type: ignore[list-item]  # of an enum that the SDK does not export
+    allowed_run_types=ON_DEMAND,
     max_active_runs=64,
     dagrun_timeout=timedelta(seconds=LONGEST_DEADLINE_SECONDS + 60),
     default_args=DEFAULT_ARGS | {"retries": 0},
@@ -98,14 +107,17 @@ PEAKFLO_IDS: dict[str, Any] = {
     tags=["receivables", "quickbooks", "reminders"],
 )
 def refresh_before_reminder() -> None:
-    @task(
+    @company_task(
+        task_display_name="Refresh and judge",
+        outlets=[RECEIVABLES_CHANGES],
         pool=REMINDER_POOL,
         priority_weight=REMINDER_PRIORITY,
         weight_rule="absolute",
         execution_timeout=timedelta(seconds=LONGEST_DEADLINE_SECONDS + 30),
     )
-    def refresh_and_judge() -> dict[str, Any]:
-        """Read the invoices afresh and say for each whether to send a reminder."""
+    def refresh_and_judge(batch: list[str]) -> dict[str, Any]:
+        """Read the invoices of the one company afresh and say for each whether to send a reminder."""
+        from include.company_tasks import tell_changes
         from include.errors import ConfigurationError
         from include.hooks.access import get_access
         from include.receivables.company.run_context import RunContext
@@ -119,19 +131,32 @@ def refresh_before_reminder() -> None:
             params["company_id"], _ids(params["invoice_ids"]), _ids(params["customer_ids"])
         )
         run_context = RunContext.of(context)
+        if run_context.clear_number:
+            logger.warning(
+                "This reminder run was cleared: it judges again, beside what it said before. From now on its answer is "
+                "the new one; what was sent on the word of the old one, only the reminder service knows."
+            )
         try:
             refuse_unknown(context["dag_run"].conf, context["dag"].params)
             seconds = _seconds_left(context, params["deadline_seconds"])
-            judgement = refreshing.refresh_and_judge(get_access(), request, run_context, seconds=seconds)
+            access = get_access()
+            judgement = refreshing.refresh_and_judge(access, request, run_context, seconds=seconds)
         except ConfigurationError as error:
             judgement = refreshing.unchecked(request, error)
         answered = answer(run_context.dag_run_id, request.company_id, judgement)
         if answered["unknown"] or answered["error"]:
             context["ti"].xcom_push("return_value", answered)
             raise AirflowFailException(_complaint(answered))
+        logger.info(
+            "Company %s: %d to send, %d to hold. See %s",
+            request.company_id, answered["send"], answered["hold"], company_page(request.company_id),
+        )  # fmt: skip
+        if judgement.has_news:
+            with access.connect() as db:
+                tell_changes(db, batch, context)
         return answered
 
-    refresh_and_judge()
+    refresh_and_judge(batch=["{{ params.company_id }}"])
 
 
 def _ids(texts: list[str] | None) -> tuple[UUID, ...]:
@@ -158,7 +183,8 @@ def _complaint(answered: dict[str, Any]) -> str:
     total = sum(answered[verdict] for verdict in ("send", "hold", "unknown"))
     return (
         f"Of company {answered['company_id']!r}, {answered['unknown']} of {total} invoices could not be checked "
-        f"({', '.join(sorted(reasons))}): no reminder may go out for them."
+        f"({', '.join(sorted(reasons))}): no reminder may go out for them. See "
+        f"{company_page(answered['company_id'])}"
     )
 
 

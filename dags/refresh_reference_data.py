@@ -19,20 +19,25 @@ from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
 
+from include.company_operator import company_task
 from include.dag_defaults import (
     COMPANY_ID_SCHEMA,
     DEFAULT_ARGS,
-    PEAKFLO_RECEIVABLES,
+    ON_SCHEDULE,
+    PLANNING,
+    RECEIVABLES_CHANGES,
     refuse_unknown,
-    skip_if_busy,
 )
 
 GROUPS = ["accounts", "taxes", "terms", "company"]
 
 
 @dag(
+    dag_display_name="Refresh reference data",
+    description="Daily: accounts, tax codes and rates, terms, payment methods and the company's own facts.",
     schedule="17 3 * * *",
     catchup=False,
+    allowed_run_types=ON_SCHEDULE,
     max_active_runs=16,
     max_active_tasks=8,
     dagrun_timeout=timedelta(hours=1),
@@ -55,7 +60,7 @@ GROUPS = ["accounts", "taxes", "terms", "company"]
     tags=["receivables", "quickbooks"],
 )
 def refresh_reference_data() -> None:
-    @task
+    @task(**PLANNING, task_display_name="Plan")
     def plan() -> list[list[str]]:
         """Deal the connected companies to tasks, or pick the one that was asked for."""
         from include.hooks.receivables_db import ReceivablesDbHook
@@ -71,23 +76,19 @@ def refresh_reference_data() -> None:
                 return [[companies.get_connected_company(db, company_id).company_id]]
             return batches.split(reference_data.list_due(db, reach=REACH))
 
-    @task(map_index_template="{{ task.op_kwargs['batch'] | join(', ') }}", outlets=[PEAKFLO_RECEIVABLES])
+    @company_task(task_display_name="Refresh a company", outlets=[RECEIVABLES_CHANGES])
     def refresh(batch: list[str]) -> dict[str, Any]:
         """Refresh the companies of one batch."""
-        from include.hooks.access import get_access
-        from include.receivables.company import batches
-        from include.receivables.company.run_context import RunContext
+        from include.company_tasks import run_companies
         from include.receivables.inbound import jobs
 
-        context = get_current_context()
-        access = get_access()
-        run_context = RunContext.of(context)
-        groups = context["params"]["groups"]
-        outcomes = batches.run_batch(
-            batch, lambda company_id: jobs.refresh(access, company_id, run_context, groups=groups)
+        groups = get_current_context()["params"]["groups"]
+        return run_companies(
+            batch,
+            lambda access, company_id, run_context: jobs.refresh(
+                access, company_id, run_context, groups=groups
+            ),
         )
-        skip_if_busy(outcomes)
-        return batches.summarize(outcomes)
 
     refresh.expand(batch=plan())
 

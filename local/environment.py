@@ -17,7 +17,7 @@ from local.ports import HOST
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONNECTIONS = ("AIRFLOW_CONN_RECEIVABLES_DB", "AIRFLOW_CONN_QUICKBOOKS")
+CONNECTIONS = ("AIRFLOW_CONN_RECEIVABLES_DB", "AIRFLOW_CONN_QUICKBOOKS", "AIRFLOW_CONN_AIRFLOW_DB")
 # Names those of the connections that are the installation's own, so that they can be told from ones given to it.
 OWN = "RECEIVABLES_OWN_CONNECTIONS"
 SANDBOX_APP = ("sandbox-client", "sandbox-secret")
@@ -62,7 +62,11 @@ def build(directory: LocalDirectory, addresses: Addresses) -> dict[str, str]:
     A connection or a setting for tuning that the caller's environment has goes before ours.
     """
     secret = read_json(directory.secrets)
-    connections = {"AIRFLOW_CONN_RECEIVABLES_DB": addresses.receivables_database}
+    connections = {
+        "AIRFLOW_CONN_RECEIVABLES_DB": addresses.receivables_database,
+        # For the nightly maintenance: tasks may not touch Airflow's database otherwise.
+        "AIRFLOW_CONN_AIRFLOW_DB": addresses.airflow_database.replace("postgresql+psycopg2", "postgresql"),
+    }
     if addresses.sandbox_port:
         connections["AIRFLOW_CONN_QUICKBOOKS"] = _sandbox_connection(
             addresses, secret["webhook_verifier_token"]

@@ -11,7 +11,7 @@ URL_PREFIX = "/quickbooks"
 
 
 class QuickBooksPlugin(AirflowPlugin):
-    """Register the web app and its entry in Airflow's navigation."""
+    """Register the web app, its entry in Airflow's navigation, and a tab of each run."""
 
     name = "quickbooks"
     # Paths without a leading slash: Airflow's pages have a <base> that knows the path that Airflow is served under.
@@ -24,7 +24,15 @@ class QuickBooksPlugin(AirflowPlugin):
             "nav_top_level": True,
             "icon": "quickbooks/static/icon-light.svg",
             "icon_dark_mode": "quickbooks/static/icon-dark.svg",
-        }
+        },
+        {
+            "name": "QuickBooks companies",
+            "href": "quickbooks/runs/{DAG_ID}/{RUN_ID}",
+            "url_route": "quickbooks-companies",
+            "destination": "dag_run",
+            "icon": "quickbooks/static/icon-light.svg",
+            "icon_dark_mode": "quickbooks/static/icon-dark.svg",
+        },
     ]
 
     @cached_property

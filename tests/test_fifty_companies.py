@@ -124,7 +124,7 @@ def test_each_of_the_three_says_why_in_the_sync_log_and_in_its_tasks_log(
     assert reason in cycle.engineer.log(cycle.tasks[company_id])
 
 
-@pytest.mark.parametrize(("company_id", "tries"), [("broken", 3), ("throttled", 3), ("revoked", 1)])
+@pytest.mark.parametrize(("company_id", "tries"), [("broken", 2), ("throttled", 2), ("revoked", 1)])
 def test_what_may_pass_by_itself_is_tried_again_and_what_needs_a_person_is_not(
     cycle: Cycle, company_id: str, tries: int
 ):

@@ -14,6 +14,7 @@ from include.web.rendering import STATIC
 from include.web.routes import (
     company,
     connecting,
+    dag_run,
     deliveries,
     integrations,
     mapping,
@@ -26,7 +27,7 @@ from include.web.security import protect
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PAGES = (integrations, connecting, mapping, company, deliveries, proofs, reminders)
+PAGES = (integrations, connecting, mapping, company, deliveries, proofs, reminders, dag_run)
 
 
 class WebApp(FastAPI):

@@ -31,7 +31,9 @@ def test_a_cycle_in_which_nothing_changed_costs_one_call_and_merges_nothing(run_
     run = run_dag("quickbooks_to_peakflo")
 
     assert run.tasks == {
-        "plan": "success", "plan_imports": "success", "sync acme": "success", "start_import": "skipped",
+        "plan": "success", "sync acme": "success",
+        "plan_imports": "success", "start_import": "skipped",
+        "plan_reconnects": "success", "needs_reconnect": "skipped",
     }  # fmt: skip
     assert bench.sandbox.calls(company.realm_id)["metered"] == 1
     counts, calls = bench.db.execute(
@@ -154,6 +156,7 @@ def test_a_company_that_fails_fails_alone_and_with_its_reason(run_dag, bench):
     assert run.state == "failed"
     assert run.tasks["sync acme"] == "success"
     assert run.tasks["sync globex"] == "failed"
+    assert "Company globex: not done. QuickBooks" in run.log
     assert sorted(row for row in log_of(bench.db) if row[2] == run.run_id) == [
         ("acme", "quickbooks_to_peakflo", run.run_id, "success", None),
         ("globex", "quickbooks_to_peakflo", run.run_id, "failed", "invalid_grant"),
@@ -164,15 +167,24 @@ def test_a_company_that_fails_fails_alone_and_with_its_reason(run_dag, bench):
     assert problem == ("globex", "connection", "invalid_grant", "admin")
 
 
-def test_a_company_that_has_to_be_connected_again_is_left_out_of_the_next_cycle(run_dag, bench):
+def test_a_company_that_has_to_be_connected_again_is_skipped_by_name_and_not_asked_for(run_dag, bench):
+    connect_as_imported(bench, "acme")
     globex = connect_as_imported(bench, "globex")
     disconnect_in_quickbooks(bench, globex)
-    run_dag("quickbooks_to_peakflo")
+    failed = run_dag("quickbooks_to_peakflo")
+    bench.sandbox.reset_calls(globex.realm_id)
 
     run = run_dag("quickbooks_to_peakflo")
 
+    assert (failed.tasks["sync globex"], failed.tasks["needs_reconnect"]) == ("failed", "skipped")
     assert run.state == "success"
-    assert run.tasks["sync"] == "skipped"
+    assert run.tasks["sync acme"] == "success"
+    assert run.tasks["needs_reconnect globex"] == "skipped"
+    assert "sync globex" not in run.tasks
+    [sentence] = [line for line in run.log.splitlines() if "Company globex: not done." in line][-1:]
+    assert "Cure: Connect the company again, signed in to QuickBooks as an admin." in sentence
+    assert sentence.rstrip().endswith("/quickbooks/companies/globex")
+    assert bench.sandbox.calls(globex.realm_id)["by_path"] == {}
 
 
 def test_a_company_that_was_never_read_gets_an_import_instead_of_a_sync(run_dag, bench, started_imports):

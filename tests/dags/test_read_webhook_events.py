@@ -93,15 +93,6 @@ def test_one_company_that_fails_is_seen_and_stops_no_other(run_dag, bench: Workb
     assert unread(bench) == 1
 
 
-def test_old_events_are_forgotten_by_the_way(run_dag, bench: Workbench, books: Bookkeeper):
-    tell(bench, acme(bench), "payment", "1")
-    bench.db.execute("update sync.webhook_event set received_at = now() - interval '31 days'")
-
-    run_dag("read_webhook_events")
-
-    assert bench.db.execute("select count(*) from sync.webhook_event").fetchone() == (0,)
-
-
 def test_the_database_wakes_it_and_one_run_is_at_work_at_a_time(airflow_database: None):
     from airflow.dag_processing.dagbag import DagBag
 

@@ -45,8 +45,9 @@ def verdicts(bench: Workbench, run: TestRun) -> list[tuple[str, list[str], Any]]
 def test_a_run_whose_invoices_were_all_checked_is_green(run_dag: RunDag, bench: Workbench, invoice: str):
     run = run_dag(DAG_ID, **PATIENT, company_id="acme", invoice_ids=[invoice])
 
-    assert run.tasks == {"refresh_and_judge": "success"}
+    assert run.tasks == {"refresh_and_judge acme": "success"}
     assert verdicts(bench, run) == [("send", [], 100)]
+    assert invoice not in run.log
 
 
 def test_a_run_that_could_not_check_an_invoice_is_red_and_says_why(

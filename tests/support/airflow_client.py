@@ -10,6 +10,8 @@ from urllib.parse import quote
 import requests
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.fixtures_local import RunningStack
 
 TIMEOUT = 30
@@ -88,9 +90,13 @@ class AirflowClient:
 
     def wait_for_quiet(self, dag_id: str) -> None:
         """Wait until no scheduled run of a DAG is under way or about to begin."""
+        self.wait_until(lambda: self._is_quiet(dag_id))
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that happens by itself."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not self._is_quiet(dag_id):
-            assert time.monotonic() < deadline, f"{dag_id} is never quiet"
+        while not condition():
+            assert time.monotonic() < deadline, "it never happens"
             time.sleep(POLL_SECONDS)
 
     def _is_quiet(self, dag_id: str) -> bool:

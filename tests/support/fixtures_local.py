@@ -30,6 +30,23 @@ LISTENING = "select 1 from pg_stat_activity where datname = current_database() a
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
+BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+
+
+def more_dags(directory: Path) -> Path:
+    """Return where an installation has further DAGs."""
+    return directory / "more_dags"
+
+
+def bundles(directory: Path) -> str:
+    """Return Airflow's setting for its usual DAGs and further ones."""
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    folders: dict[str, dict[str, str]] = {"dags-folder": {}, "more": {"path": str(more_dags(directory))}}
+    return json.dumps(
+        [{"name": name, "classpath": local, "kwargs": kwargs} for name, kwargs in folders.items()]
+    )
+
+
 @dataclass(frozen=True)
 class RunningStack:
     """A whole installation that runs for the tests."""
@@ -65,6 +82,20 @@ class RunningStack:
     def database_url(self) -> str:
         """The URL of its receivables database."""
         return self.env["AIRFLOW_CONN_RECEIVABLES_DB"]
+
+    @property
+    def more_dags(self) -> Path:
+        """A folder of further DAGs, empty unless a test puts one there."""
+        return more_dags(self.directory.path)
+
+    def airflow(self, *arguments: str) -> None:
+        """Run one of Airflow's own commands against it, to its end."""
+        command = [ROOT / ".venv/bin/airflow", *arguments]
+        env = self.env | {BUNDLES: bundles(self.directory.path)}
+        done = subprocess.run(
+            command, env=env, capture_output=True, text=True, timeout=START_SECONDS, check=False
+        )
+        assert done.returncode == 0, done.stderr
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command below bin/ against it, to its end."""
@@ -137,7 +168,9 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
     directory = tmp_path_factory.mktemp("local")
     ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "POSTGRES_PORT", "SANDBOX_PORT")}
     try:
-        started = run_command("start", "--detach", directory=directory, **ports)
+        more_dags(directory).mkdir()
+        more = {BUNDLES: bundles(directory)}
+        started = run_command("start", "--detach", directory=directory, **ports, **more)
         assert started.returncode == 0, started.stdout + started.stderr
         stack = RunningStack(LocalDirectory(directory))
         assert switch_webhooks(stack, is_on=False) == stack.webhook_url

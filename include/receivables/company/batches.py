@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from include.errors import BatchError, BusyError
+from include.receivables.company import problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,10 +40,21 @@ def split(company_ids: Sequence[str], *, most: int = MOST_TASKS) -> list[list[st
     return [list(company_ids[first::most]) for first in range(min(most, len(company_ids)))]
 
 
-def run_batch(company_ids: Sequence[str], job: Callable[[str], Outcome]) -> list[Outcome]:
+def show_command(company_id: str) -> str:
+    """Return the command that shows a company."""
+    return f"bin/receivables company show {company_id}"
+
+
+def run_batch(
+    company_ids: Sequence[str],
+    job: Callable[[str], Outcome],
+    *,
+    place_of: Callable[[str], str] = show_command,
+) -> list[Outcome]:
     """
     Run a job for each company of a batch, some at once; one company's failure does not stop the others.
 
+    :param place_of: where a company is shown, for the log.
     :return: what was done; a company that another process is at work on is left to that process.
     :raises ReceivablesError: the only company's own error.
     :raises BatchError: which companies failed and why, after all have been tried.
@@ -58,7 +70,7 @@ def run_batch(company_ids: Sequence[str], job: Callable[[str], Outcome]) -> list
             logger.warning("%s", error)
         except Exception as error:
             # The task fails with it, which is an error in its log; what a person has to do is said where it begins.
-            logger.warning("Company %s failed: %s", company_id, error)
+            logger.warning("%s", problems.say_failure(company_id, error, place_of(company_id)))
             failures[company_id] = error
     if failures:
         raise next(iter(failures.values())) if len(company_ids) == 1 else BatchError(failures)

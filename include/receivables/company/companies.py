@@ -53,6 +53,17 @@ class DueCompany(Company):
     is_import_due: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LostCompany(Company):
+    """
+    A company that has to be connected again.
+
+    :param last_error: what QuickBooks had said.
+    """
+
+    last_error: str
+
+
 def get_company(db: Connection, company_id: str) -> Company:
     """
     Read one company.
@@ -129,6 +140,12 @@ def list_due_companies(
     }
     with db.cursor(row_factory=class_row(DueCompany)) as cursor:
         return cursor.execute(load("sync/list_due_companies"), keys).fetchall()
+
+
+def list_reauthorize(db: Connection) -> list[LostCompany]:
+    """List the companies that are left out until they are connected again."""
+    with db.cursor(row_factory=class_row(LostCompany)) as cursor:
+        return cursor.execute(load("sync/list_reauthorize")).fetchall()
 
 
 def check_company_id(company_id: str) -> None:

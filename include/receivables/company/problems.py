@@ -95,9 +95,7 @@ def report_unreadable(db: Connection, company: Company, odd: Odd) -> None:
 
 def report_failure(db: Connection, company: Company, error: BaseException) -> None:
     """Report why a company could not be synced."""
-    cure, actor = next(
-        (cure, actor) for kind, cure, actor in CURES if isinstance(error, kind) or kind is Exception
-    )
+    cure, actor = cure_of(error)
     _report(
         db,
         company,
@@ -109,6 +107,21 @@ def report_failure(db: Connection, company: Company, error: BaseException) -> No
         cure=cure,
         actor=actor,
     )
+
+
+def cure_of(error: BaseException) -> tuple[str, str]:
+    """Return what is to be done about an error, and who does it."""
+    return next((cure, actor) for kind, cure, actor in CURES if isinstance(error, kind) or kind is Exception)
+
+
+def say_failure(company_id: str, error: BaseException, place: str) -> str:
+    """
+    Say in one line that a company failed: why, what cures it, and where to see it.
+
+    :param place: the address of the company's page, or the command that shows it.
+    """
+    cause = " ".join(str(error).split()) or type(error).__name__
+    return f"Company {company_id}: not done. {cause.rstrip('.')}. Cure: {cure_of(error)[0]} See {place}"
 
 
 def code_of(error: BaseException) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from include.quickbooks.calls import CallCounts
     from include.receivables.company.companies import Company
+    from include.receivables.company.run_context import RunContext
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +57,30 @@ class Run:
 
     :param run_id: its row in ``sync.run``, which every staged version names.
     :param dag_id: whose calls are counted as that DAG's.
+    :param is_inbound: whether it merges into ``peakflo.*``; a delivery counts what it has made in QuickBooks.
     :param counts: per staging table.
     """
 
     run_id: int
     company: Company
     dag_id: str
+    is_inbound: bool = True
     counts: defaultdict[str, EntityCounts] = field(default_factory=lambda: defaultdict(EntityCounts))
+
+    @property
+    def has_news(self) -> bool:
+        """Whether it has changed something for those who read Peakflo's tables."""
+        return self.is_inbound and any(each.merged or each.deleted for each in self.counts.values())
+
+    @property
+    def words(self) -> str:
+        """Say what it has read and changed, entity by entity."""
+        said = [
+            f"{entity} {each.read} read, {each.merged} merged, {each.deleted} deleted"
+            for entity, each in sorted(self.counts.items())
+            if each.read or each.merged or each.deleted
+        ]
+        return "; ".join(said) or "nothing read"
 
     @contextmanager
     def timing(self, entity: str) -> Iterator[EntityCounts]:
@@ -97,16 +115,19 @@ def company_run(
     dag_id: str,
     dag_run_id: str,
     try_number: int = 1,
+    clear_number: int = 0,
 ) -> Iterator[Run]:
     """
     Hold the company, and log what is done within: its counts and calls, or why it failed.
 
     :param calls: the counters of the client that is used within.
+    :param clear_number: how often the DAG run was cleared before.
     :raises BusyError: when another process holds the company; nothing is logged then.
     :raises QuotaError: in place of a refused read, once reads have been refused for long.
     """
     with _saying_when_lost(), company_lock(db, company):
-        run = _start(db, company, dag_id, dag_run_id, try_number)
+        run = _insert(db, "sync/start_run", company, dag_id, dag_run_id, try_number, clear_number)
+        db.execute(load("sync/end_killed_runs"), {"company_id": company.company_id, "run_id": run.run_id})
         logger.info("Run %d begins: company %s, realm %s.", run.run_id, company.company_id, company.realm_id)
         try:
             with _saying_when_lost():
@@ -116,7 +137,7 @@ def company_run(
             if isinstance(error, ThrottledError):
                 quota.check(db)
             raise
-        _end(db, run, calls, state="success")
+        _end(db, run, calls)
 
 
 @contextmanager
@@ -136,10 +157,23 @@ def _saying_when_lost() -> Iterator[None]:
 
 
 def start_concurrent_run(
-    db: Connection, company: Company, *, dag_id: str, dag_run_id: str, try_number: int = 1
+    db: Connection,
+    company: Company,
+    *,
+    dag_id: str,
+    dag_run_id: str,
+    try_number: int = 1,
+    clear_number: int = 0,
+    is_inbound: bool = True,
 ) -> Run:
-    """Begin a run in the log that does not hold the company: a sync may be at work at the same time."""
-    return _insert(db, "reminders/start_run", company, dag_id, dag_run_id, try_number)
+    """
+    Begin a run in the log that does not hold the company: a sync may be at work at the same time.
+
+    :param is_inbound: whether it merges into ``peakflo.*``.
+    """
+    run = _insert(db, "reminders/start_run", company, dag_id, dag_run_id, try_number, clear_number)
+    run.is_inbound = is_inbound
+    return run
 
 
 def end_concurrent_run(
@@ -150,33 +184,36 @@ def end_concurrent_run(
 
     :param is_news: whether a failure becomes a problem of the company; what is known already does not.
     """
-    if error is None:
-        _end(db, run, calls, state="success")
-    elif is_news:
+    if error is not None and is_news:
         _end_failed(db, run, calls, error)
     else:
-        _end(db, run, calls, state="failed", error=error)
+        _end(db, run, calls, error)
 
 
-def has_succeeded(db: Connection, company: Company, *, dag_id: str, dag_run_id: str) -> bool:
-    """Tell whether an earlier try of a DAG run already went through for the company."""
+def has_succeeded(db: Connection, company: Company, run_context: RunContext) -> bool:
+    """Tell whether an earlier try of a DAG run went through for the company, and nobody has cleared it since."""
     keys = {"company_id": company.company_id, "realm_id": company.realm_id}
-    run = {"dag_id": dag_id, "dag_run_id": dag_run_id}
-    row = db.execute(load("sync/has_succeeded"), keys | run).fetchone()
+    row = db.execute(load("sync/has_succeeded"), keys | asdict(run_context)).fetchone()
     return bool(row and row[0])
 
 
-def _start(db: Connection, company: Company, dag_id: str, dag_run_id: str, try_number: int) -> Run:
-    run = _insert(db, "sync/start_run", company, dag_id, dag_run_id, try_number)
-    db.execute(load("sync/end_killed_runs"), {"company_id": company.company_id, "run_id": run.run_id})
-    return run
-
-
 def _insert(
-    db: Connection, statement: str, company: Company, dag_id: str, dag_run_id: str, try_number: int
+    db: Connection,
+    statement: str,
+    company: Company,
+    dag_id: str,
+    dag_run_id: str,
+    try_number: int,
+    clear_number: int,
 ) -> Run:
-    keys = {"company_id": company.company_id, "realm_id": company.realm_id}
-    started = keys | {"dag_id": dag_id, "dag_run_id": dag_run_id, "try_number": try_number}
+    started = {
+        "company_id": company.company_id,
+        "realm_id": company.realm_id,
+        "dag_id": dag_id,
+        "dag_run_id": dag_run_id,
+        "try_number": try_number,
+        "clear_number": clear_number,
+    }
     row = db.execute(load(statement), started).fetchone()
     if row is None:
         raise LookupError("the run was not recorded")
@@ -194,7 +231,7 @@ def _try_to_end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseE
 def _end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:
     company = run.company
     was_used_up = isinstance(error, ThrottledError) and quota.read(db).is_used_up
-    _end(db, run, calls, state="failed", error=error)
+    _end(db, run, calls, error)
     # A token that is rejected right after it was issued is QuickBooks' own contradiction, not a disconnect.
     if isinstance(error, ReauthorizeError) and not isinstance(error, TokenRejectedError):
         mark_reauthorize(
@@ -205,14 +242,13 @@ def _end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseExceptio
         quota.tell(db, is_news=not was_used_up)
 
 
-def _end(
-    db: Connection, run: Run, calls: CallCounts, *, state: str, error: BaseException | None = None
-) -> None:
+def _end(db: Connection, run: Run, calls: CallCounts, error: BaseException | None = None) -> None:
     ended = {
         "run_id": run.run_id,
-        "state": state,
+        "state": "success" if error is None else "failed",
         "counts": Jsonb(run.summary(calls)),
         "calls": calls.metered,
+        "has_news": run.has_news,
         "error_code": None if error is None else problems.code_of(error),
         "error": None if error is None else f"{type(error).__name__}: {error}",
     }
@@ -221,7 +257,7 @@ def _end(
         count_calls(db, run.company.realm_id, calls, dag_id=run.dag_id)
     logger.info(
         "Run %d ends in %s: company %s, metered calls %d, %s.",
-        run.run_id, state, run.company.company_id, calls.metered, run.summary(calls),
+        run.run_id, ended["state"], run.company.company_id, calls.metered, run.words,
     )  # fmt: skip
 
 

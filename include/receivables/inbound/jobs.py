@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from include.quickbooks.calls import CallCounts
@@ -79,9 +80,7 @@ def merge_again(connect: Callable[[], Connection], company_id: str, run_context:
     started, calls = time.monotonic(), CallCounts()
     with connect() as db:
         company = get_company(db, company_id)
-        with runs.company_run(
-            db, company, calls=calls, dag_id=run_context.dag_id, dag_run_id=run_context.dag_run_id
-        ) as run:
+        with runs.company_run(db, company, calls=calls, **asdict(run_context)) as run:
             queue_all(db, company.realm_id)
             merge_pending(db, run)
             finish(db, run)
@@ -89,15 +88,18 @@ def merge_again(connect: Callable[[], Connection], company_id: str, run_context:
 
 
 def run_step(access: Access, company_id: str, run_context: RunContext, step: Step) -> Outcome:
-    """Run a step for a company, unless an earlier try of the same DAG run went through: reads are metered."""
+    """
+    Run a step for a company, unless an earlier try of the same DAG run went through: reads are metered.
+
+    Once somebody clears the DAG run, the work is done again.
+    """
     started = time.monotonic()
     with access.open_books(company_id) as books:
-        done = {"dag_id": run_context.dag_id, "dag_run_id": run_context.dag_run_id}
-        if runs.has_succeeded(books.db, books.company, **done):
-            logger.info("Company %s is done already in this DAG run.", company_id)
+        if runs.has_succeeded(books.db, books.company, run_context):
+            logger.info("Company %s went through at an earlier try: it is not read again.", company_id)
             return Outcome(company_id)
         with runs.company_run(
-            books.db, books.company, calls=books.quickbooks.calls, try_number=run_context.try_number, **done
+            books.db, books.company, calls=books.quickbooks.calls, **asdict(run_context)
         ) as run:
             step(books.db, books.quickbooks, run)
     return Outcome(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from psycopg.rows import class_row
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from include.receivables.company.companies import Company
     from include.receivables.company.runs import Run
     from include.receivables.inbound.webhooks import Delivery
-
-# Intuit repeats a delivery for days at most, and change data capture reaches back 30 days.
-KEPT_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +94,3 @@ def mark_these_read(db: Connection, company: Company, events: Sequence[UnreadEve
 def note_change(db: Connection, company: Company) -> None:
     """Note when a company's books changed last, by what is staged and not merged yet: an event should tell of it."""
     db.execute(load("sync/note_change"), {"realm_id": company.realm_id})
-
-
-def prune(db: Connection) -> None:
-    """Forget old events."""
-    db.execute(load("sync/prune_webhook_events"), {"kept_for": KEPT_FOR})

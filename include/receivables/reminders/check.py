@@ -178,7 +178,7 @@ class ReminderCheck:
             reader.close_after(quickbooks, side)
         error = next(iter(reader.reads.errors), None)
         runs.end_concurrent_run(self._db, self._run, quickbooks.calls, error)
-        return Judgement(verdicts, error)
+        return Judgement(verdicts, error, has_news=self._run.has_news)
 
     def _all_unknown(self, cause: str) -> list[Verdict]:
         return [_unknown_target(target, cause) for target in self._targets.values()]

@@ -17,10 +17,12 @@ class Judgement:
     What came of a reminder run.
 
     :param error: why some of it could not be checked; None if nothing went wrong.
+    :param has_news: whether what was read has changed something in Peakflo's tables.
     """
 
     verdicts: list[Verdict]
     error: BaseException | None = None
+    has_news: bool = False
 
     @property
     def cause(self) -> str:

@@ -109,6 +109,9 @@ create function staging.has_owner(entity text) returns boolean
 language sql immutable parallel safe
 return entity in ('customer', 'invoice', 'payment', 'credit_memo');
 
+-- What was replaced long ago, to forget it.
+create index on staging.history using brin (replaced_at);
+
 -- What a customer had once.
 create index on staging.history (realm_id, staging.owner_of(payload)) where staging.has_owner(entity);
 

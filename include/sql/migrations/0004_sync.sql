@@ -94,6 +94,8 @@ create table sync.run (
     dag_id text not null,
     dag_run_id text not null,
     try_number integer not null default 1,
+    -- How often somebody had cleared the DAG run before: what went through until then is done again.
+    clear_number integer not null default 0,
     -- Whether the run holds its company: whoever holds it next knows that this one has ended.
     is_exclusive boolean not null default true,
     state text not null check (state in ('running', 'success', 'failed')),
@@ -102,6 +104,8 @@ create table sync.run (
     -- Per entity: {"read", "changed", "merged", "deleted"}.
     counts jsonb not null default '{}',
     calls integer not null default 0,
+    -- Whether it has changed something in peakflo.* that nobody who waits for changes was told of yet.
+    has_news boolean not null default false,
     error_code text,
     error text
 );
@@ -114,6 +118,7 @@ create index on sync.run (ended_at) where error_code = 'throttled';
 create index on sync.run (company_id, realm_id, ended_at);
 -- Those that brought something.
 create index on sync.run (company_id, started_at) where counts @? '$.*.changed ? (@ > 0)';
+create index on sync.run (company_id) where has_news;
 
 -- Since when QuickBooks has answered no read of any company, and when it last refused one; nothing while it answers.
 create view sync.read_quota as

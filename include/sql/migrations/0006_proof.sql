@@ -102,6 +102,7 @@ create table proof.proof (
 );
 
 create index on proof.proof (company_id, realm_id, proof_id desc);
+create index on proof.proof (run_id);
 
 -- What each customer owes by either side, in the home currency, without its sub-customers.
 create table proof.customer (

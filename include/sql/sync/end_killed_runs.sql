@@ -4,6 +4,8 @@ update sync.run
 set
     state = 'failed',
     ended_at = now(),
+    -- It may have changed something in Peakflo's tables; one that does not hold the company does so at its end only.
+    has_news = is_exclusive,
     error_code = 'killed',
     error = 'The process ended before the run did; what it had committed is kept, and the next run goes on from there.'
 where

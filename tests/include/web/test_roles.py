@@ -25,6 +25,7 @@ NEEDED = {
     ("GET", "/disconnected"): ANYBODY,
     ("POST", "/webhook"): ANYBODY,
     ("GET", COMPANY): SEE,
+    ("GET", "/runs/{dag_id}/{dag_run_id}"): SEE,
     ("POST", f"{COMPANY}/sync"): ACT,
     ("POST", f"{COMPANY}/refresh-accounts"): ACT,
     ("POST", f"{COMPANY}/refresh-taxes"): ACT,
@@ -85,7 +86,10 @@ def routes(app: FastAPI) -> set[tuple[str, str]]:
 
 def ask(browser: Browser, method: str, path: str, **fields: Any) -> Any:
     """Ask for a route of a company that does not exist, so that nothing happens."""
-    ids = {"company_id": "nobody", "problem_id": 1, "delivery_id": 1, "reminder_run_id": "reminders-1"}
+    ids = {"company_id": "nobody", "problem_id": 1, "delivery_id": 1, "reminder_run_id": "reminders-1"} | {
+        "dag_id": "import_company",
+        "dag_run_id": "nobodys",
+    }
     place = path.format(**ids).removeprefix("/")
     return browser.request(method, place, data=fields or None)
 

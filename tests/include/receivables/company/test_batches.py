@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,19 @@ def test_a_batch_leaves_a_company_to_the_process_that_is_at_work_on_it(bench: Wo
         )
 
     assert [outcome.company_id for outcome in outcomes] == ["globex"]
+
+
+def test_a_cleared_run_reads_a_company_again_that_went_through(bench: Workbench):
+    company = connect_as_imported(bench, "acme")
+    jobs.sync(bench.access, "acme", RETRIED)
+    bench.sandbox.reset_calls(company.realm_id)
+    cleared = dataclasses.replace(RETRIED, try_number=2, clear_number=1)
+
+    outcome = jobs.sync(bench.access, "acme", cleared)
+    retried = jobs.sync(bench.access, "acme", dataclasses.replace(cleared, try_number=3))
+
+    assert (outcome.calls, retried.calls) == (1, 0)
+    assert bench.sandbox.calls(company.realm_id)["metered"] == 1
 
 
 def test_a_summary_holds_counts_by_company_and_nothing_else():

@@ -199,17 +199,6 @@ def test_an_import_marks_what_came_before_it_began(db: psycopg.Connection, bench
     assert read_events(db) == ["e-1"]
 
 
-def test_old_events_are_forgotten(db: psycopg.Connection, company: Company):
-    store(db, event(company, 1))
-    db.execute(
-        EVENT + "values ('old', %s, 'payment', '3', 'create', now() - interval '31 days')", [company.realm_id]
-    )
-
-    webhook_events.prune(db)
-
-    assert db.execute("select event_id from sync.webhook_event").fetchall() == [("e-1",)]
-
-
 def read_events(db: psycopg.Connection) -> list[str]:
     rows = db.execute("select event_id from sync.webhook_event where read_at is not null order by event_id")
     return [row[0] for row in rows]
