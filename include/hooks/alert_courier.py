@@ -72,6 +72,7 @@ class MailHook(ConnectionLookup, SmtpHook):
         try:
             self.get_conn()
         except (OSError, smtplib.SMTPException, AirflowException) as error:
+            self._hang_up()
             raise ChannelError(f"The mail server cannot be used: {_said(error)}.") from None
         return self
 
@@ -116,6 +117,11 @@ class MailHook(ConnectionLookup, SmtpHook):
         mail.set_content(message.text)
         mail.add_alternative(message.html, subtype="html")
         return mail
+
+    def _hang_up(self) -> None:
+        client: Any = self._smtp_client
+        if client is not None:
+            client.close()
 
     def _check_encrypted(self, connection: Connection) -> None:
         extra = connection.extra_dejson

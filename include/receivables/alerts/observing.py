@@ -29,6 +29,7 @@ STEPS = (
     "sync/open_alerts",
     "sync/close_alerts",
     "sync/drop_messages",
+    "sync/resume_openings",
     "sync/plan_openings",
     "sync/plan_worsenings",
     "sync/plan_closings",

@@ -156,7 +156,7 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         raise ChannelError(
             f"{host} gave no answer ({type(error).__name__}).", is_uncertain=not is_certain
         ) from None
-    if not answer.ok or answer.is_redirect:
+    if not 200 <= answer.status_code < 300:
         raise ChannelError(f"{host} answered {answer.status_code}.", is_uncertain=answer.status_code >= 500)
 
 

@@ -22,19 +22,19 @@ due as materialized (
         and (alert.level = 'danger' or message.claimed_at is not null or not sync.is_quiet(channel, %(moment)s))
         -- What is not seen at the moment may be over, and is not told then.
         and (message.kind = 'closed' or alert.gone_at is null or message.claimed_at is not null)
-        -- That something is over is told last.
-        and (
-            message.kind <> 'closed'
-            or not exists (
-                select
-                from sync.alert_message as earlier
-                where
-                    earlier.alert_id = message.alert_id
-                    and earlier.channel_id = message.channel_id
-                    and earlier.kind <> 'closed'
-                    and earlier.sent_at is null
-                    and earlier.dropped_at is null
-            )
+        -- What is told of one cause is told in its order.
+        and not exists (
+            select
+            from sync.alert_message as earlier
+            inner join sync.alert as earlier_alert on earlier.alert_id = earlier_alert.alert_id
+            where
+                earlier.channel_id = message.channel_id
+                and earlier.message_id < message.message_id
+                and earlier.sent_at is null
+                and earlier.dropped_at is null
+                and earlier_alert.company_id = alert.company_id
+                and earlier_alert.code = alert.code
+                and earlier_alert.detail = alert.detail
         )
     order by message.message_id
     for update of message
