@@ -11,13 +11,23 @@ from fastapi.staticfiles import StaticFiles
 from include.web.errors import add_error_pages
 from include.web.headers import BodyLimit, SecurityHeaders
 from include.web.rendering import STATIC
-from include.web.routes import company, connecting, deliveries, integrations, mapping, reminders, webhook
+from include.web.routes import (
+    alerts,
+    company,
+    connecting,
+    deliveries,
+    health,
+    integrations,
+    mapping,
+    reminders,
+    webhook,
+)
 from include.web.security import protect
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PAGES = (integrations, connecting, mapping, company, deliveries, reminders)
+PAGES = (integrations, alerts, connecting, mapping, company, deliveries, reminders)
 
 
 class WebApp(FastAPI):
@@ -50,6 +60,8 @@ def create_app() -> FastAPI:
     app.include_router(connecting.landing)
     # Intuit calls it: it proves itself by a signature.
     app.include_router(webhook.router)
+    # Uptime monitors ask for it; it names nobody.
+    app.include_router(health.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(app)
     app.add_middleware(BodyLimit, but=webhook.PATH)

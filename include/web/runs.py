@@ -27,6 +27,7 @@ LOGS = {
     "refresh_reference_data": "tasks/refresh/mapped",
     "read_webhook_events": "tasks/read/mapped",
     "import_company": "tasks/import_all",
+    "send_alerts": "tasks/send",
 }
 WORDS = {
     "quickbooks_to_peakflo": "Sync",
@@ -35,6 +36,7 @@ WORDS = {
     "refresh_reference_data": "Refresh of accounts or taxes",
     "read_webhook_events": "Early read",
     "import_company": "Import",
+    "send_alerts": "Sending of alerts",
     COMMAND_LINE: "Command line",
 }
 # What Airflow allows as the id of a run.

@@ -1,4 +1,4 @@
--- List alerts, the open ones first and then the latest, with who was told.
+-- List a page of the alerts, the latest first, with who was told and who waits to be.
 select
     alert.alert_id,
     alert.company_id,

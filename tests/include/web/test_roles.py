@@ -24,6 +24,12 @@ NEEDED = {
     ("GET", "/reconnect"): ADMINISTER,
     ("GET", "/disconnected"): ANYBODY,
     ("POST", "/webhook"): ANYBODY,
+    ("GET", "/health"): ANYBODY,
+    ("GET", "/alerts"): SEE,
+    ("GET", "/alerts/new-channel"): ADMINISTER,
+    ("POST", "/alerts/channels"): ADMINISTER,
+    ("POST", "/alerts/channels/{name}/remove"): ADMINISTER,
+    ("POST", "/alerts/channels/{name}/test"): ADMINISTER,
     ("GET", COMPANY): SEE,
     ("POST", f"{COMPANY}/sync"): ACT,
     ("POST", f"{COMPANY}/refresh-accounts"): ACT,
@@ -81,6 +87,7 @@ def routes(app: FastAPI) -> set[tuple[str, str]]:
 def ask(browser: Browser, method: str, path: str, **fields: Any) -> Any:
     """Ask for a route of a company that does not exist, so that nothing happens."""
     ids = {"company_id": "nobody", "problem_id": 1, "delivery_id": 1, "reminder_run_id": "reminders-1"}
+    ids["name"] = "nobody"
     place = path.format(**ids).removeprefix("/")
     return browser.request(method, place, data=fields or None)
 
