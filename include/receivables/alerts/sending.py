@@ -131,16 +131,22 @@ def _hand_over(
 ) -> ChannelError | ConfigurationError | None:
     """Hand a message over, note what came of it, and return what went wrong."""
     keys = {"channel_id": channel.channel_id, "batch_id": message.message_id, "moment": moment}
+    failure: ChannelError | ConfigurationError
     try:
         refused = courier.deliver(channel, message)
     except (ChannelError, ConfigurationError) as error:
-        is_uncertain = isinstance(error, ChannelError) and error.is_uncertain
-        db.execute(load("sync/record_unsent"), keys | {"error": str(error), "is_uncertain": is_uncertain})
-        logger.warning("The channel %s did not take a message: %s", channel.name, error)
-        return error
-    partly = _of_refused(refused)
-    db.execute(load("sync/record_sent"), keys | {"error": None if partly is None else str(partly)})
-    return partly
+        failure = error
+    except Exception as error:
+        # Nobody has foreseen it, so it may have arrived; and no other channel is to pay for it.
+        failure = ChannelError(f"It broke with {type(error).__name__}.", is_uncertain=True)
+    else:
+        partly = _of_refused(refused)
+        db.execute(load("sync/record_sent"), keys | {"error": None if partly is None else str(partly)})
+        return partly
+    is_uncertain = isinstance(failure, ChannelError) and failure.is_uncertain
+    db.execute(load("sync/record_unsent"), keys | {"error": str(failure), "is_uncertain": is_uncertain})
+    logger.warning("The channel %s did not take a message: %s", channel.name, failure)
+    return failure
 
 
 def _of_refused(refused: list[str]) -> ChannelError | None:

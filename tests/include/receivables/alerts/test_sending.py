@@ -12,7 +12,7 @@ from include.errors import ChannelError, ConfigurationError, SilentChannelError
 from include.receivables.alerts import channels, observing, sending
 from include.sql import load
 from tests.support.alert_senders import send_and_die, send_into
-from tests.support.alerts import BASE_URL, CYCLE, START, KeepingCourier, Watch, cause, payments
+from tests.support.alerts import BASE_URL, CYCLE, START, Watch, cause, payments
 from tests.support.killing import preloaded
 
 ELSEWHERE = preloaded("tests.support.alert_senders")
@@ -267,15 +267,14 @@ def test_a_claim_waits_for_the_one_before_it_and_finds_nothing_left(watch, db_ur
         assert other.execute(load("sync/claim_messages"), keys | {"batch_id": uuid4()}).fetchall() == []
 
 
-def test_a_courier_that_breaks_in_an_unforeseen_way_leaves_its_claim_and_the_message(watch):
-    class Broken(KeepingCourier):
-        def deliver(self, channel, message):
-            raise ZeroDivisionError
+def test_a_channel_that_breaks_in_an_unforeseen_way_keeps_no_other_from_its_messages(watch):
+    watch.courier.broken["ops"] = ZeroDivisionError("with a secret")
+    watch.add("other")
+    sent = watch.look([cause()])
+    assert (sent.failed, watch.courier.told("other")) == (["ops"], [("opened", "acme", "not_fresh")])
+    assert channels.get_channel(watch.db, "ops").last_error == "It broke with ZeroDivisionError."
 
-    observing.observe(watch.db, [cause()], watch.now)
-    with pytest.raises(ZeroDivisionError):
-        sending.send_due(watch.db, Broken(), watch.now, base_url=BASE_URL)
-
+    watch.courier.broken.clear()
     watch.keep_looking([cause()], for_=timedelta(minutes=10))
 
     assert watch.courier.told("ops") == [("opened", "acme", "not_fresh")]
