@@ -31,6 +31,9 @@ from airflow.sdk import Param, dag, get_current_context, task
 
 from include.dag_defaults import DEFAULT_ARGS, refuse_unknown
 
+# A jam is told of in spite of it.
+PRIORITY = 500
+
 
 @dag(
     schedule=timedelta(minutes=3),
@@ -56,7 +59,7 @@ from include.dag_defaults import DEFAULT_ARGS, refuse_unknown
 )
 def send_alerts() -> None:
     # A message that was claimed is another run's once it is 3 minutes old.
-    @task(execution_timeout=timedelta(minutes=2))
+    @task(execution_timeout=timedelta(minutes=2), priority_weight=PRIORITY)
     def send() -> dict[str, Any]:
         """Look at what is wrong, and tell whom it concerns."""
         from include.hooks.alert_courier import AlertCourier, get_base_url

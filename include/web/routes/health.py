@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 KEPT_SECONDS = 5
 
 
-@router.get("/health", response_class=JSONResponse)
+@router.api_route("/health", methods=["GET", "HEAD"], response_class=JSONResponse)
 def show_health() -> JSONResponse:
     """Say how late the sync is: 200 while it is well, 503 once something is late or the database does not answer."""
     health = _read(int(time.monotonic() // KEPT_SECONDS))

@@ -25,6 +25,7 @@ NEEDED = {
     ("GET", "/disconnected"): ANYBODY,
     ("POST", "/webhook"): ANYBODY,
     ("GET", "/health"): ANYBODY,
+    ("HEAD", "/health"): ANYBODY,
     ("GET", "/alerts"): SEE,
     ("GET", "/alerts/new-channel"): ADMINISTER,
     ("POST", "/alerts/channels"): ADMINISTER,

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from include.receivables.alerts import observing
@@ -160,6 +162,28 @@ def test_a_look_that_changes_nothing_writes_nothing_but_its_time(watch):
     assert watch.db.execute("select xmin, alert_id from sync.alert order by 2").fetchall() == versions
     [evaluated_at] = watch.db.execute("select evaluated_at from sync.alert_evaluation").fetchone()
     assert evaluated_at == START + 2 * CYCLE
+
+
+def test_those_who_look_at_the_same_time_open_one_alert_and_plan_one_message(watch, db_url):
+    def look(_number: int) -> None:
+        with psycopg.connect(db_url, autocommit=True) as other:
+            observing.observe(other, [cause(f"company-{number}") for number in range(40)], START)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(look, range(12)))
+
+    assert watch.db.execute("select count(*), count(distinct company_id) from sync.alert").fetchone() == (
+        40,
+        40,
+    )
+    assert watch.db.execute("select count(*) from sync.alert_message").fetchone() == (40,)
+
+
+def test_a_look_that_comes_late_does_not_turn_the_clock_back(watch):
+    watch.look([cause()])
+    observing.observe(watch.db, [cause()], START - CYCLE)
+
+    assert watch.db.execute("select evaluated_at from sync.alert_evaluation").fetchone() == (START + CYCLE,)
 
 
 def test_the_clock_is_the_servers(db):
