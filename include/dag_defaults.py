@@ -97,9 +97,14 @@ COMPANY_ID_SCHEMA: dict[str, Any] = {
 }
 
 
+def base_url() -> str:
+    """Return the address of this Airflow's pages, as its setting says."""
+    return str(airflow_conf.get("api", "base_url", fallback="") or "http://localhost:8080").rstrip("/")
+
+
 def pages_url(path: str = "") -> str:
     """Return the address of one of our pages, for whoever reads a log or follows a link of a task."""
-    return f"{airflow_conf.get('api', 'base_url', fallback='').rstrip('/')}/quickbooks/{path}"
+    return f"{base_url()}/quickbooks/{path}"
 
 
 def company_page(company_id: str) -> str:

@@ -6,6 +6,7 @@ Every error of the sync, sorted by what to do about it.
     - ConfigurationError: a setting, an argument or a company id is wrong
     - ReauthorizeError: QuickBooks no longer accepts the company's tokens
     - DeletionBrakeError: more records vanished than a healthy company deletes
+    - SilentChannelError: a channel keeps failing, so that alerts do not reach those who wait for them
   + RetryableError: the same call may go through later
     - UnreachableError: no answer, or an answer of the 5xx kind
       . UnrenderableError: QuickBooks fails at the answer, perhaps for one record's sake
@@ -14,6 +15,7 @@ Every error of the sync, sorted by what to do about it.
     - NoTokenError: QuickBooks gives no access token for now
     - BusyError: somebody else is at work on the same company
     - ChangesExpiredError: change data capture no longer reaches back to the cursor
+    - ChannelError: a channel did not take a message
   + RecordError: one record is refused, the others go on
     - NotFoundError: QuickBooks does not have the record
     - RejectedError: QuickBooks' business rules refuse the record
@@ -73,6 +75,12 @@ class DeletionBrakeError(FatalError):
     code = "deletion_brake"
 
 
+class SilentChannelError(FatalError):
+    """A channel keeps failing: alerts do not reach those who wait for them."""
+
+    code = "silent_channel"
+
+
 class RetryableError(ReceivablesError):
     """The same call may go through later."""
 
@@ -127,6 +135,20 @@ class ChangesExpiredError(RetryableError):
     """Change data capture no longer reaches back to the cursor: the company needs an import."""
 
     code = "changes_expired"
+
+
+class ChannelError(RetryableError):
+    """
+    A channel did not take a message.
+
+    :param is_uncertain: whether it may have taken it all the same, as when its answer was lost.
+    """
+
+    code = "channel"
+
+    def __init__(self, message: str, *, is_uncertain: bool = False) -> None:
+        super().__init__(message)
+        self.is_uncertain = is_uncertain
 
 
 class RecordError(ReceivablesError):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from include.cli.alerts import add_alert_commands
 from include.cli.delivery import add_delivery_commands
 from include.cli.output import print_companies, print_company, print_outcome
 from include.cli.payments import add_account_mapping_commands
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add_delivery_commands(commands)
     add_verdict_commands(commands)
     add_proof_command(commands, _run_context)
+    add_alert_commands(commands)
     db_url = commands.add_parser("db-url", help="print the URL of the receivables database")
     db_url.set_defaults(command=_db_url)
     return parser

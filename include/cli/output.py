@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +79,7 @@ def to_json(value: Any) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
-    if isinstance(value, datetime):
+    if isinstance(value, datetime | time):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in JSON")
 

@@ -12,10 +12,12 @@ from include.web.errors import add_error_pages
 from include.web.headers import BodyLimit, SecurityHeaders
 from include.web.rendering import STATIC
 from include.web.routes import (
+    alerts,
     company,
     connecting,
     dag_run,
     deliveries,
+    health,
     integrations,
     mapping,
     proofs,
@@ -27,7 +29,7 @@ from include.web.security import protect
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PAGES = (integrations, connecting, mapping, company, deliveries, proofs, reminders, dag_run)
+PAGES = (integrations, alerts, connecting, mapping, company, deliveries, proofs, reminders, dag_run)
 
 
 class WebApp(FastAPI):
@@ -60,6 +62,8 @@ def create_app() -> FastAPI:
     app.include_router(connecting.landing)
     # Intuit calls it: it proves itself by a signature.
     app.include_router(webhook.router)
+    # Uptime monitors ask for it; it names nobody.
+    app.include_router(health.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_error_pages(app)
     app.add_middleware(BodyLimit, but=webhook.PATH)

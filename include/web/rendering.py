@@ -127,7 +127,9 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ago=ago, day=day, exact=exact, money=money, number=number, plural=plural)
+    environment.filters.update(
+        ago=ago, decimal=Decimal, day=day, exact=exact, money=money, number=number, plural=plural
+    )
     environment.globals["status_words"] = STATUS_WORDS
     return environment
 

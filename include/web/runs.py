@@ -32,6 +32,7 @@ LOGS = {
     "read_webhook_events": "tasks/read/mapped",
     "import_company": "tasks/import_all",
     "reconcile_receivables": "tasks/prove/mapped",
+    "send_alerts": "tasks/send",
 }
 WORDS = {
     "quickbooks_to_peakflo": "Sync",
@@ -41,6 +42,7 @@ WORDS = {
     "read_webhook_events": "Early read",
     "import_company": "Import",
     "reconcile_receivables": "Proof",
+    "send_alerts": "Sending of alerts",
     COMMAND_LINE: "Command line",
 }
 # What Airflow allows as the id of a run.

@@ -358,3 +358,105 @@ select
     read_every,
     read_every + interval '10 minutes' as late_after
 from chosen;
+
+-- Where alerts go to. One that was removed keeps its row: what it was told is told of it.
+create table sync.alert_channel (
+    channel_id bigint generated always as identity primary key,
+    name text not null check (name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
+    kind text not null check (kind in ('smtp', 'slack', 'webhook')),
+    -- Of Airflow: the server or address, and its secret.
+    connection_id text not null,
+    recipients text[] not null default '{}',
+    -- Whose alerts; all companies' and what concerns them all when empty.
+    company_id text not null default '',
+    -- The least that is told.
+    level text not null default 'warning' check (level in ('danger', 'warning')),
+    -- Only these causes; all of them when null.
+    codes text[] check (cardinality(codes) > 0),
+    -- In these hours of this time zone, warnings wait.
+    quiet_from time,
+    quiet_until time,
+    time_zone text not null default 'UTC' check (timestamptz 'epoch' at time zone time_zone is not null),
+    created_at timestamptz not null default now(),
+    created_by text not null,
+    removed_at timestamptz,
+    last_sent_at timestamptz,
+    -- How often in a row it failed, since when, and why the last time.
+    failures integer not null default 0,
+    failing_since timestamptz,
+    last_error text,
+    check ((quiet_from is null) = (quiet_until is null) and quiet_from <> quiet_until),
+    check ((kind = 'smtp') = (cardinality(recipients) > 0))
+);
+
+create unique index alert_channel_in_use on sync.alert_channel (name) where removed_at is null;
+
+-- Whether a channel has its quiet hours, by the clock on its wall: they may go over midnight.
+create function sync.is_quiet(channel sync.alert_channel, moment timestamptz) returns boolean
+language sql stable as $$
+    select coalesce(
+        case
+            when channel.quiet_from < channel.quiet_until
+                then
+                    (moment at time zone channel.time_zone)::time >= channel.quiet_from
+                    and (moment at time zone channel.time_zone)::time < channel.quiet_until
+            else
+                (moment at time zone channel.time_zone)::time >= channel.quiet_from
+                or (moment at time zone channel.time_zone)::time < channel.quiet_until
+        end,
+        false
+    )
+$$;
+
+-- What was or is wrong: one row per cause, from when it began to be seen until it had been gone for some minutes.
+create table sync.alert (
+    alert_id bigint generated always as identity primary key,
+    -- Empty for what concerns all companies.
+    company_id text not null,
+    code text not null,
+    detail text not null,
+    level text not null check (level in ('danger', 'warning')),
+    sentence text not null,
+    remedy text not null,
+    owner text not null,
+    action text not null,
+    -- Per currency, as text, so that no reader turns an amount into a float.
+    amounts jsonb not null,
+    count integer not null,
+    since timestamptz,
+    opened_at timestamptz not null,
+    -- Since when it is not seen any more; null again once it is back.
+    gone_at timestamptz,
+    closed_at timestamptz
+);
+
+create unique index alert_open on sync.alert (company_id, code, detail) where closed_at is null;
+create index on sync.alert (opened_at);
+
+-- What a channel is told of an alert, once each.
+create table sync.alert_message (
+    message_id bigint generated always as identity primary key,
+    alert_id bigint not null references sync.alert,
+    channel_id bigint not null references sync.alert_channel,
+    kind text not null check (kind in ('opened', 'worsened', 'closed')),
+    due_at timestamptz not null,
+    attempts integer not null default 0,
+    error text,
+    -- When it was last handed over, as part of which message, while nobody knows whether it arrived.
+    claimed_at timestamptz,
+    batch_id uuid,
+    -- How bad the alert was then.
+    told_level text,
+    sent_at timestamptz,
+    -- When it had become pointless before it was sent.
+    dropped_at timestamptz,
+    unique (alert_id, channel_id, kind)
+);
+
+create index on sync.alert_message (channel_id) where sent_at is null and dropped_at is null;
+
+-- When the causes were last looked at.
+create table sync.alert_evaluation (
+    is_only boolean primary key default true check (is_only),
+    evaluated_at timestamptz not null
+);

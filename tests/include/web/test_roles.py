@@ -24,6 +24,13 @@ NEEDED = {
     ("GET", "/reconnect"): ADMINISTER,
     ("GET", "/disconnected"): ANYBODY,
     ("POST", "/webhook"): ANYBODY,
+    ("GET", "/health"): ANYBODY,
+    ("HEAD", "/health"): ANYBODY,
+    ("GET", "/alerts"): SEE,
+    ("GET", "/alerts/new-channel"): ADMINISTER,
+    ("POST", "/alerts/channels"): ADMINISTER,
+    ("POST", "/alerts/channels/{name}/remove"): ADMINISTER,
+    ("POST", "/alerts/channels/{name}/test"): ADMINISTER,
     ("GET", COMPANY): SEE,
     ("GET", "/runs/{dag_id}/{dag_run_id}"): SEE,
     ("POST", f"{COMPANY}/sync"): ACT,
@@ -90,6 +97,8 @@ def ask(browser: Browser, method: str, path: str, **fields: Any) -> Any:
         "dag_id": "import_company",
         "dag_run_id": "nobodys",
     }
+    ids = {"company_id": "nobody", "problem_id": 1, "delivery_id": 1, "reminder_run_id": "reminders-1"}
+    ids["name"] = "nobody"
     place = path.format(**ids).removeprefix("/")
     return browser.request(method, place, data=fields or None)
 
