@@ -139,6 +139,6 @@ def test_whoever_watches_is_answered_without_signing_in_and_learns_no_name(web: 
     text = json.dumps(told).lower()
     assert not [name for name in ("acme", "9130001", "not_fresh") if name in text]
     assert set(told) == {
-        "status", "late", "oldest_freshness_seconds", "overdue_seconds", "oldest_queued_payment_seconds", "alert_evaluation_seconds",
-        "connected", "needing_reconnect", "open_alerts", "waiting_messages",
+        "status", "late", "oldest_freshness_seconds", "overdue_seconds", "oldest_queued_payment_seconds",
+        "alert_evaluation_seconds", "connected", "needing_reconnect", "open_alerts", "waiting_messages",
     }  # fmt: skip
