@@ -85,8 +85,9 @@ DEFAULT_ARGS: dict[str, Any] = {
     # What a task returns is in its XCom; the log has a sentence per company.
     "show_return_value_in_logs": False,
 }
-# Of a task that only asks the database what there is to do.
-PLANNING: dict[str, Any] = {"execution_timeout": timedelta(minutes=1)}
+# Of a task that only asks the database what there is to do. Without it nothing is done, and another try costs nothing:
+# an Airflow that has just started on a busy machine may lose the first ones.
+PLANNING: dict[str, Any] = {"retries": 2, "execution_timeout": timedelta(minutes=1)}
 
 COMPANY_ID_SCHEMA: dict[str, Any] = {
     "type": "string",

@@ -93,7 +93,8 @@ def test_no_task_and_no_run_may_go_on_for_ever(dag: DAG):
 
 def longest(task) -> timedelta:
     """How long all tries of a task may take, with the longest waits between them."""
-    delay = max(task.retry_delay, LONGEST_DELAY)
+    asks_quickbooks = task.operator_name == "@company_task"
+    delay = max(task.retry_delay, LONGEST_DELAY) if asks_quickbooks else task.retry_delay
     return task.execution_timeout * (task.retries + 1) + delay * task.retries
 
 
