@@ -28,7 +28,8 @@ class Retention:
 
     :param verdicts: verdicts before reminders; the last one on each invoice stays.
     :param history: versions of records that newer ones replaced; those that a kept verdict was judged on stay.
-    :param sync_log: runs, resolved problems, counted calls and webhooks; runs that something kept names stay.
+    :param sync_log: runs, resolved problems, alerts that are over, counted calls and webhooks; runs that something kept
+        names stay.
     :param deliveries: moves of the records of payments that both sides agree on.
     :param proofs: proofs with their customers and differences; the last one of each company stays.
     :param webhook_events: events of webhooks.
@@ -80,6 +81,7 @@ PRUNED = (
     ("proofs", "proof/prune"),
     ("webhook_events", "sync/prune_webhook_events"),
     ("sync_log", "sync/prune_problems"),
+    ("sync_log", "sync/prune_alerts"),
 )
 PRUNED_AT_ONCE = (("sync_log", "sync/prune_counts"), ("sync_log", "staging/prune_import_progress"))
 

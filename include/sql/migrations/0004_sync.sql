@@ -436,7 +436,7 @@ create index on sync.alert (opened_at);
 -- What a channel is told of an alert, once each.
 create table sync.alert_message (
     message_id bigint generated always as identity primary key,
-    alert_id bigint not null references sync.alert,
+    alert_id bigint not null references sync.alert on delete cascade,
     channel_id bigint not null references sync.alert_channel,
     kind text not null check (kind in ('opened', 'worsened', 'closed')),
     due_at timestamptz not null,

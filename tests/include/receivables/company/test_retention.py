@@ -227,6 +227,50 @@ def test_old_events_and_resolved_problems_go_and_open_ones_stay(bench: Workbench
     assert codes == {"open500", "ignored500", "resolved399"}
 
 
+def test_of_old_proofs_the_last_of_each_company_stays(bench: Workbench, lived: Company):
+    db = bench.db
+    for _ in range(3):
+        db.execute(
+            "with made as (insert into proof.proof (company_id, realm_id, run_id, verdict)"
+            " values ('acme', %s, 1, 'equal') returning proof_id)"
+            " insert into proof.customer (proof_id, customer_id, quickbooks, peakflo)"
+            " select proof_id, '1', 1, 1 from made",
+            [lived.realm_id],
+        )
+    grow_old(db, 89)
+    retention.prune(db, Retention())
+    assert count(db, "proof.proof") == 3
+
+    grow_old(db, 2)
+    retention.prune(db, Retention(), most=1)
+
+    assert count(db, "proof.proof") == count(db, "proof.customer") == 1
+
+
+def test_old_alerts_that_are_over_go_with_what_was_told_and_open_ones_stay(bench: Workbench, lived: Company):
+    db = bench.db
+    [channel_id] = db.execute(
+        "insert into sync.alert_channel (name, kind, connection_id, created_by)"
+        " values ('chat', 'slack', 'chat', 'test') returning channel_id"
+    ).fetchone()
+    for code, days in (("old", 401), ("young", 399), ("open", None)):
+        [alert_id] = db.execute(
+            "insert into sync.alert (company_id, code, detail, level, sentence, remedy, owner, action, amounts, count,"
+            " opened_at, closed_at) values ('acme', %s, '', 'danger', '', '', '', '', '{}', 0,"
+            " now() - interval '500 days', now() - %s * interval '1 day') returning alert_id",
+            [code, days],
+        ).fetchone()
+        db.execute(
+            "insert into sync.alert_message (alert_id, channel_id, kind, due_at) values (%s, %s, 'opened', now())",
+            [alert_id, channel_id],
+        )
+
+    retention.prune(db, Retention())
+
+    assert {row[0] for row in db.execute("select code from sync.alert")} == {"young", "open"}
+    assert count(db, "sync.alert_message") == 2
+
+
 @pytest.mark.parametrize(("status", "left"), [("connected", 1), ("disconnected", 0)])
 def test_a_given_up_import_is_forgotten_where_nobody_reads(
     bench: Workbench, lived: Company, status: str, left: int
