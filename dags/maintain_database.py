@@ -9,7 +9,7 @@ what it does not name has its default:
 |---|---|---|
 | `verdicts` | 400 | verdicts before reminders with their evidence; the last one on each invoice stays |
 | `history` | 400 | versions of records in `staging.history`; those that a kept verdict was judged on stay |
-| `sync_log` | 400 | `sync.run`, resolved problems, alerts that are over, counts of calls and webhooks; runs that something kept names stay |
+| `sync_log` | 400 | `sync.run`, resolved problems, old alerts, counts of calls and webhooks; runs that are named stay |
 | `deliveries` | 3650 | moves of the records of payments that both sides agree on; all others stay |
 | `proofs` | 90 | proofs with their customers and differences; the last one of each company stays |
 | `webhook_events` | 30 | `sync.webhook_event` |

@@ -32,12 +32,15 @@ from include.company_operator import company_task
 from include.dag_defaults import (
     COMPANY_ID_SCHEMA,
     DEFAULT_ARGS,
-    IMPORT_POOL,
     ON_SCHEDULE,
     PLANNING,
     RECEIVABLES_CHANGES,
     refuse_unknown,
 )
+
+
+# A proof has time: it never takes the slots of a sync, nor of an import that somebody waits for.
+PROOF_POOL = "quickbooks_proof"
 
 
 @dag(
@@ -64,6 +67,7 @@ from include.dag_defaults import (
             minimum=0,
             maximum=10_000,
             title="Pages at most",
+            examples=[20, 0],
             description="How many pages of up to 1,000 records may be read for each company, each a metered call.",
         ),
     },
@@ -90,7 +94,7 @@ def reconcile_receivables() -> None:
     @company_task(
         task_display_name="Prove a company",
         outlets=[RECEIVABLES_CHANGES],
-        pool=IMPORT_POOL,
+        pool=PROOF_POOL,
         execution_timeout=timedelta(hours=1),
     )
     def prove(batch: list[str]) -> dict[str, Any]:

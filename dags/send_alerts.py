@@ -64,8 +64,6 @@ def send_alerts() -> None:
     # A message that was claimed is another run's once it is 3 minutes old.
     @task(
         task_display_name="Send",
-        # The next run is the next try.
-        retries=0,
         execution_timeout=timedelta(minutes=2),
         priority_weight=PRIORITY,
     )

@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from airflow.sdk import DAG
 
 DAG_IDS = sorted(path.stem for path in DAGS.glob("*.py"))
-SCHEDULED = {"quickbooks_to_peakflo", "peakflo_to_quickbooks", "refresh_reference_data", "maintain_database"}
+SCHEDULED = {
+    "quickbooks_to_peakflo",
+    "peakflo_to_quickbooks",
+    "refresh_reference_data",
+    "reconcile_receivables",
+    "send_alerts",
+    "maintain_database",
+}
 WOKEN = {"peakflo_to_quickbooks", "read_webhook_events"}
-NOT_FOR_COMPANIES = {"maintain_database"}
+NOT_FOR_COMPANIES = {"maintain_database", "send_alerts"}
 # What a parse must not load: it is repeated for ever, and each of these costs tenths of a second.
 HEAVY = ("pandas", "psycopg", "requests", "include.hooks", "include.quickbooks.client", "include.receivables")
 

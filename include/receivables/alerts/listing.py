@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row, dict_row
 
+from include.receivables.alerts.model import LATE
 from include.sql import load
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 PAGE_SIZE = 50
-# Of the records, a queued payment or the last look: three turns of the sync, five of the alerts.
-LATE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
