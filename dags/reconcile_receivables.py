@@ -38,7 +38,6 @@ from include.dag_defaults import (
     refuse_unknown,
 )
 
-
 # A proof has time: it never takes the slots of a sync, nor of an import that somebody waits for.
 PROOF_POOL = "quickbooks_proof"
 

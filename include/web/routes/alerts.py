@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from include.errors import ConfigurationError
 from include.receivables.alerts import channels, listing
 from include.receivables.alerts.channels import KINDS, LEVELS, Channel, NewChannel
+from include.receivables.alerts.model import LATE
 from include.receivables.alerts.wording import ALL_COMPANIES, OWNERS
 from include.web import audit
 from include.web.dag_runs import trigger
@@ -71,7 +72,7 @@ def show_alerts(
         "alerts.html",
         alerts=listing.list_alerts(db, state=state, company_id=company_id or None, before=before),
         counts=counts,
-        is_late=counts.evaluated_at is None or datetime.now(UTC) - counts.evaluated_at > listing.LATE,
+        is_late=counts.evaluated_at is None or datetime.now(UTC) - counts.evaluated_at > LATE,
         channels=sorted(channels.list_channels(db), key=lambda channel: channel.name),
         state=state,
         company_id=company_id,
