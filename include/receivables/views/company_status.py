@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 SLICES = 96
 # The DAGs that read all that changed of an entity. Others read single records and say nothing about the rest; the early
 # reads after a webhook do both, and are left out.
-WHOLE_READS = ("quickbooks_to_peakflo", "import_company")
+WHOLE_READS = ("quickbooks_to_peakflo", "import_company", "reconcile_receivables")
 
 COMMAND_LINE = "bin/receivables"
 LOGGED = (

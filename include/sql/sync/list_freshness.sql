@@ -27,7 +27,7 @@ read as (
             and run.counts ? entity.entity
     where
         run.dag_id = any(%(dag_ids)b::text[])
-        or (run.dag_id = 'bin/receivables' and run.dag_run_id similar to '(sync|import)\_\_%%')
+        or (run.dag_id = 'bin/receivables' and run.dag_run_id similar to '(sync|import|reconcile)\_\_%%')
     union all
     select
         entity.entity,
@@ -48,7 +48,7 @@ read as (
             and run.ended_at < moment.since
             and (
                 run.dag_id = any(%(dag_ids)b::text[])
-                or (run.dag_id = 'bin/receivables' and run.dag_run_id similar to '(sync|import)\_\_%%')
+                or (run.dag_id = 'bin/receivables' and run.dag_run_id similar to '(sync|import|reconcile)\_\_%%')
             )
         order by run.ended_at desc
         limit 1

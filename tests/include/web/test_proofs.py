@@ -36,7 +36,9 @@ def prove(bench: Workbench) -> None:
 
 def test_a_company_without_a_proof_says_so(web: Web, company: Company):
     assert "No proof has been made yet" in web.as_("viewer").get(PAGE).text
-    assert "Not proved yet" in web.as_("viewer").get("companies/acme").text
+    company_page = web.as_("viewer").get("companies/acme").text
+    assert "All is well" in company_page
+    assert ", not proved yet." in company_page
 
 
 def test_the_page_shows_the_last_proof_by_difference_and_by_customer(
@@ -52,7 +54,9 @@ def test_the_page_shows_the_last_proof_by_difference_and_by_customer(
     assert "Journal Entry" in page.text
     assert "=2+5&amp;&#34;evil&#34;" in page.text
     assert FORMULA not in page.text
-    assert "Explained" in web.as_("viewer").get("companies/acme").text
+    company_page = web.as_("viewer").get("companies/acme").text
+    assert "Explained" in company_page
+    assert ", proved to the cent <time" in company_page
 
 
 def test_the_page_is_narrowed_to_a_class_a_customer_and_a_name(web: Web, bench: Workbench, company: Company):
