@@ -56,7 +56,7 @@ def list_proofs(request: Request, user: Viewer, db: Db, company: KnownCompany, r
 async def prove_now(request: Request, user: Operator, company: ConnectedCompany) -> RedirectResponse:
     """Prove the company now."""
     follow_up = FollowUp("reconcile_receivables", {"companies": [company.company_id]})
-    return await start(request, user, company, follow_up, f"companies/{company.company_id}/proofs")
+    return await start(request, user, company, follow_up, "proofs")
 
 
 @router.get("/{proof_id}")
