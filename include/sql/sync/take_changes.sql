@@ -1,9 +1,19 @@
 -- Take the changes of some companies that nobody was told of, each once: what the runs that made them have counted.
-with taken as (
-    update sync.run
-    set has_news = false
+-- What somebody else is about to take is left to them: to wait for each other could go round in a circle.
+with untold as (
+    select run_id
+    from sync.run
     where company_id = any(%(company_ids)s) and has_news
-    returning company_id, realm_id, run_id, counts
+    order by run_id
+    for update skip locked
+),
+
+taken as (
+    update sync.run as run
+    set has_news = false
+    from untold
+    where run.run_id = untold.run_id
+    returning run.company_id, run.realm_id, run.run_id, run.counts
 ),
 
 counted as (

@@ -35,6 +35,8 @@ STATUSES: dict[Exception, int] = {
     errors.ThrottledError(SENTENCE, retry_after=61.4): 503,
     errors.BusyError(SENTENCE): 409,
     errors.ChangesExpiredError(SENTENCE): 503,
+    errors.ChannelError(SENTENCE): 503,
+    errors.SilentChannelError(SENTENCE): 409,
     errors.RecordError(SENTENCE): 422,
     errors.NotFoundError(SENTENCE): 404,
     errors.RejectedError(SENTENCE): 422,

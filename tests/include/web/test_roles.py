@@ -93,12 +93,16 @@ def routes(app: FastAPI) -> set[tuple[str, str]]:
 
 def ask(browser: Browser, method: str, path: str, **fields: Any) -> Any:
     """Ask for a route of a company that does not exist, so that nothing happens."""
-    ids = {"company_id": "nobody", "problem_id": 1, "delivery_id": 1, "reminder_run_id": "reminders-1"} | {
+    ids = {
+        "company_id": "nobody",
+        "problem_id": 1,
+        "delivery_id": 1,
+        "proof_id": 1,
+        "reminder_run_id": "reminders-1",
+        "name": "nobody",
         "dag_id": "import_company",
         "dag_run_id": "nobodys",
     }
-    ids = {"company_id": "nobody", "problem_id": 1, "delivery_id": 1, "reminder_run_id": "reminders-1"}
-    ids["name"] = "nobody"
     place = path.format(**ids).removeprefix("/")
     return browser.request(method, place, data=fields or None)
 
