@@ -47,7 +47,7 @@ def test_a_lost_connection_is_told_by_mail_once_and_once_when_it_is_back(run_dag
     assert received.mail["Subject"].startswith("[QuickBooks] ")
     for part in (received.part("plain"), received.part("html")):
         assert "Nothing is read or sent." in part
-        assert "Connect the company to QuickBooks again." in part
+        assert "Reconnect, signed in to QuickBooks as an admin." in part
         assert "/quickbooks/companies/globex" in part
 
     bench.db.execute("update sync.connection set status = 'connected'")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from include.receivables.company import retention
+from include.receivables.company.retention import Retention
 from include.receivables.company.run_context import RunContext
 from include.receivables.inbound import webhook_events, webhook_sync
 from include.receivables.inbound.webhooks import Delivery, Event, parse
@@ -148,7 +150,7 @@ def test_the_proof_outlives_the_events(bench: Workbench, books: Bookkeeper, list
     books.customer("Ada")
     receive(bench, listener)
     bench.db.execute("update sync.webhook_event set received_at = now() - interval '31 days'")
-    webhook_events.prune(bench.db)
+    retention.prune(bench.db, Retention())
     assert bench.db.execute("select count(*) from sync.webhook_event").fetchone() == (0,)
     assert is_proven(bench)
 
