@@ -120,6 +120,18 @@ create index on sync.run (company_id, realm_id, ended_at);
 create index on sync.run (company_id, started_at) where counts @? '$.*.changed ? (@ > 0)';
 create index on sync.run (company_id) where has_news;
 
+-- The keys of the locks that somebody holds: of companies, and of their deliveries.
+create view sync.held_lock as
+-- An advisory lock shows its 64-bit key in two halves.
+select (locks.classid::bigint << 32) | locks.objid::bigint as lock_key
+from pg_locks as locks
+inner join pg_database as databases on locks.database = databases.oid
+where
+    locks.locktype = 'advisory'
+    and locks.granted
+    and locks.objsubid = 1
+    and databases.datname = current_database();
+
 -- Since when QuickBooks has answered no read of any company, and when it last refused one; nothing while it answers.
 create view sync.read_quota as
 select

@@ -9,18 +9,6 @@ with oldest as (
     group by realm_id
 ),
 
-held as (
-    -- An advisory lock shows its 64-bit key in two halves.
-    select (locks.classid::bigint << 32) | locks.objid::bigint as company_key
-    from pg_locks as locks
-    inner join pg_database as databases on locks.database = databases.oid
-    where
-        locks.locktype = 'advisory'
-        and locks.granted
-        and locks.objsubid = 1
-        and databases.datname = current_database()
-),
-
 imported as (
     select distinct on (company_id, realm_id)
         company_id,
@@ -48,7 +36,9 @@ select
     read_interval.late_after,
     coalesce(oldest.entities = cardinality(%(entities)s::text[]) and oldest.changed_since >= now() - %(reach)s, false)
         as is_imported,
-    hashtextextended('company/' || connection.company_id, 0) in (select held.company_key from held) as is_held,
+    hashtextextended('company/' || connection.company_id, 0) in (
+        select held.lock_key from sync.held_lock as held
+    ) as is_held,
     imported.state as import_state,
     imported.started_at as import_started_at,
     imported.ended_at as import_ended_at,

@@ -11,18 +11,6 @@ with oldest as (
     group by realm_id
 ),
 
-held as (
-    -- An advisory lock shows its 64-bit key in two halves.
-    select (locks.classid::bigint << 32) | locks.objid::bigint as company_key
-    from pg_locks as locks
-    inner join pg_database as databases on locks.database = databases.oid
-    where
-        locks.locktype = 'advisory'
-        and locks.granted
-        and locks.objsubid = 1
-        and databases.datname = current_database()
-),
-
 free as (
     select
         company.company_id,
@@ -56,7 +44,9 @@ free as (
     ) as latest on true
     where
         connection.status = 'connected'
-        and hashtextextended('company/' || connection.company_id, 0) not in (select held.company_key from held)
+        and hashtextextended('company/' || connection.company_id, 0) not in (
+            select held.lock_key from sync.held_lock as held
+        )
 ),
 
 quota as (

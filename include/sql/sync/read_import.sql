@@ -1,24 +1,14 @@
 -- Read how the import of the books that a company is connected to stands: its last run since then, whether somebody is
 -- at work, and whether it is due at all.
-with held as (
-    -- An advisory lock shows its 64-bit key in two halves.
-    select (locks.classid::bigint << 32) | locks.objid::bigint as company_key
-    from pg_locks as locks
-    inner join pg_database as databases on locks.database = databases.oid
-    where
-        locks.locktype = 'advisory'
-        and locks.granted
-        and locks.objsubid = 1
-        and databases.datname = current_database()
-)
-
 select
     connection.connected_at,
     run.run_id,
     run.dag_run_id,
     run.state as run_state,
     run.error,
-    hashtextextended('company/' || connection.company_id, 0) in (select held.company_key from held) as is_held,
+    hashtextextended('company/' || connection.company_id, 0) in (
+        select held.lock_key from sync.held_lock as held
+    ) as is_held,
     coalesce(
         (
             select min(reached.changed_since) < now() - %(reach)s or count(*) < cardinality(%(entities)b::text[])
