@@ -163,7 +163,7 @@ def test_what_waits_for_changes_runs_once_per_change_and_never_for_an_idle_cycle
     assert (event["extra"]["company_id"], event["extra"]["realm_id"]) == ("demo", realm_id)
     assert event["extra"]["entities"]["invoice"] == {"merged": 1, "deleted": 0}
     [run_id] = [run["run_id"] for run in wait_for_downstream(engineer, event)]
-    engineer.wait(example, run_id)
+    assert engineer.wait(example, run_id) == "success", engineer.log(engineer.tasks(example, run_id)[0])
     place = f"dags/{example}/dagRuns/{quote(run_id)}/taskInstances/count_changes/xcomEntries/return_value"
     counted = engineer.call("GET", place).json()["value"]
     told = event["extra"]["entities"].items()
