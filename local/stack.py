@@ -7,6 +7,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,6 +20,7 @@ from local.directory import ROOT
 from local.embedded_postgres import EmbeddedPostgres
 from local.errors import LocalError
 from local.files import read_json
+from local.heartbeats import Heartbeats
 from local.ports import HOST, Ports
 from local.state import State, end
 from local.supervisor import ORPHAN_SECONDS, Component, Supervisor
@@ -83,6 +85,10 @@ class LocalStack:
         """The password of each Airflow user."""
         return dict(read_json(self.directory.passwords))
 
+    @cached_property
+    def _heartbeats(self) -> Heartbeats:
+        return Heartbeats(self.api())
+
     def api(self) -> AirflowApi:
         """Return Airflow's API for the administrator."""
         return AirflowApi(self.api_url, "admin", self.passwords["admin"])
@@ -110,10 +116,12 @@ class LocalStack:
         self._supervisor.mark_ready()
 
     def keep_alive(self) -> None:
-        """Restart what has died."""
+        """Restart what has died or hangs."""
         if self.postgres.postmaster() is None:
             self.say(f"PostgreSQL died, restarting: see {self.postgres.log}")
             self.postgres.start()
+        for part in self._heartbeats.hanging():
+            self._supervisor.end_hanging(part)
         self._supervisor.restart_dead()
 
     def stop(self) -> None:

@@ -108,6 +108,11 @@ class Supervisor:
             elif running.restart_at is not None and time.monotonic() >= running.restart_at:
                 self._restart(running)
 
+    def end_hanging(self, name: str) -> None:
+        """End a program that runs but does nothing, so that it is restarted."""
+        self.say(f"{name} does not report any more, ending it")
+        end([self._members[name]], ORPHAN_SECONDS)
+
     def stop(self) -> None:
         """End all programs."""
         with self._state_lock:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer"}
 
 
-def wait_until(is_true: Callable[[], bool], seconds: float = 90) -> None:
+def wait_until(is_true: Callable[[], bool], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < deadline
