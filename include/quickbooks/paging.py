@@ -87,18 +87,21 @@ def read_pages(
     where: str = "",
     position: Position | None = None,
     size: int = MAX_PAGE,
+    reads_ahead: bool = True,
 ) -> Iterator[Portion]:
     """
-    Read all records of an entity in the order of their creation; the next page is asked for while one is worked on.
+    Read all records of an entity in the order of their creation.
 
     Records come more than once where pages overlap; changed ones are read as they are at the time.
 
     :param where: conditions; a fixed upper bound keeps records that change meanwhile from joining in.
     :param position: where an earlier reading stopped.
+    :param reads_ahead: whether the next page is asked for while one is worked on; whoever may stop in the middle would
+        pay for a page that nobody looks at.
     :raises RetryableError: if records cannot be told to be all.
     """
-    reading = _Reading(quickbooks, entity, where, size)
-    return _ahead(reading.portions(position or Position()))
+    portions = _Reading(quickbooks, entity, where, size).portions(position or Position())
+    return _ahead(portions) if reads_ahead else portions
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

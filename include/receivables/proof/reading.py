@@ -109,7 +109,7 @@ def read_records(
             break
         since = progress.get(entity.table, (None, None))[0]
         before = since
-        for portion in read_pages(quickbooks, entity, position=Position(since)):
+        for portion in read_pages(quickbooks, entity, position=Position(since), reads_ahead=False):
             reading.pages.append(portion.page)
             before = portion.following.created_since if portion.following else None
             if before is None or (len(reading.pages) >= most_pages and before != since):

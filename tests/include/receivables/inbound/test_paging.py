@@ -9,6 +9,7 @@ from include.errors import UnreachableError
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import CUSTOMER, INVOICE
 from include.quickbooks.paging import MOST_GUESSES, read_pages
+from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import company_run
 from tests.support import truth
 
@@ -35,7 +36,7 @@ def invoice_ids(bench: Workbench, company: Company) -> list[str]:
 def portions(bench: Workbench, company: Company, entity: Entity = INVOICE, **options: Any) -> list[Portion]:
     with (
         bench.access.open_books(company.company_id) as books,
-        company_run(books.db, company, calls=CallCounts(), dag_id="test", dag_run_id="pages"),
+        company_run(books.db, company, RunContext("test", "pages"), calls=CallCounts()),
     ):
         return list(read_pages(books.quickbooks, entity, **{"size": SIZE, **options}))
 
@@ -94,6 +95,19 @@ def test_reading_goes_on_from_a_position_although_records_before_it_are_gone(
     found = read(bench, company, position=first.following)
     assert set(before[SIZE:]) <= set(found)
     assert len(found) < len(before)
+
+
+@pytest.mark.parametrize(("reads_ahead", "asked"), [(True, 3), (False, 2)])
+def test_whoever_stops_after_two_pages_pays_for_two_unless_the_next_one_is_read_ahead(
+    bench: Workbench, company: Company, reads_ahead: bool, asked: int
+):
+    with bench.access.open_books(company.company_id) as books:
+        for number, _ in enumerate(
+            read_pages(books.quickbooks, INVOICE, size=SIZE, reads_ahead=reads_ahead), start=1
+        ):
+            if number == 2:
+                break
+    assert books.quickbooks.calls.metered == asked
 
 
 ORDERS = ("honour", "ignore", "shuffle", "shuffle_anew")
@@ -159,7 +173,7 @@ def test_inactive_records_of_a_list_are_read_too(bench: Workbench):
     company = bench.connect("demo")
     with (
         bench.access.open_books(company.company_id) as books,
-        company_run(books.db, company, calls=CallCounts(), dag_id="test", dag_run_id="pages"),
+        company_run(books.db, company, RunContext("test", "pages"), calls=CallCounts()),
     ):
         found = {
             record.qbo_id
