@@ -15,6 +15,7 @@ from include.quickbooks.entities import ACCOUNT
 from include.quickbooks.oauth import OAuthApp
 from include.receivables.company.access import Access
 from include.receivables.company.companies import get_company
+from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import company_run
 from include.receivables.company.side_connection import SideConnection
 from include.receivables.company.tokens import CompanyTokens, TokenCipher
@@ -107,8 +108,6 @@ def die_in_mid_run(keys: Keys, company_id: str) -> None:
     """Begin a piece of work on a company, and be killed in it."""
     with (
         keys.access().open_books(company_id) as books,
-        company_run(
-            books.db, books.company, calls=books.quickbooks.calls, dag_id="test", dag_run_id="killed"
-        ),
+        company_run(books.db, books.company, RunContext("test", "killed"), calls=books.quickbooks.calls),
     ):
         os.kill(os.getpid(), signal.SIGKILL)

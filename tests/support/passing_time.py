@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MOMENTS = {
     "sync.connection": ("status_since", "connected_at", "last_error_at"),
-    "sync.run": ("started_at", "ended_at"),
+    "sync.run": ("asked_at", "started_at", "ended_at"),
     "sync.problem": ("first_seen_at", "last_seen_at"),
     "sync.webhook_event": ("received_at",),
     "sync.webhook_count": ("began_at", "first_at", "last_at"),

@@ -12,6 +12,7 @@ from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import BY_NAME
 from include.quickbooks.records import Page, Record
 from include.receivables.company import companies
+from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import Run, company_run
 from include.receivables.connecting import connections
 from include.receivables.inbound import staging
@@ -70,7 +71,7 @@ def staged_company(db: psycopg.Connection) -> Iterator[Staged]:
     connection = {"company_id": "acme", "name": "Acme", "realm_id": REALM, "connected_by": "test"}
     connections.record_connection(db, **connection, tokens=TOKENS)
     company = companies.get_company(db, "acme")
-    with company_run(db, company, calls=CallCounts(), dag_id="test", dag_run_id="staged") as run:
+    with company_run(db, company, RunContext("test", "staged"), calls=CallCounts()) as run:
         books = Staged(db, run)
         books.merge("Customer", {"Id": "1", "DisplayName": "Ada", "Active": True, "Balance": 0})
         yield books

@@ -70,13 +70,7 @@ class Workload:
     def stage(self, *answers: Answer) -> None:
         """Stage answers as they come, and merge."""
         run_context = self.bench.run_context()
-        with company_run(
-            self.bench.db,
-            self.company,
-            calls=CallCounts(),
-            dag_id=run_context.dag_id,
-            dag_run_id=run_context.dag_run_id,
-        ) as run:
+        with company_run(self.bench.db, self.company, run_context, calls=CallCounts()) as run:
             for answer in answers:
                 if isinstance(answer, Page):
                     staging.stage_page(self.bench.db, run, answer)

@@ -108,25 +108,17 @@ class Run:
 
 @contextmanager
 def company_run(
-    db: Connection,
-    company: Company,
-    *,
-    calls: CallCounts,
-    dag_id: str,
-    dag_run_id: str,
-    try_number: int = 1,
-    clear_number: int = 0,
+    db: Connection, company: Company, run_context: RunContext, *, calls: CallCounts
 ) -> Iterator[Run]:
     """
     Hold the company, and log what is done within: its counts and calls, or why it failed.
 
     :param calls: the counters of the client that is used within.
-    :param clear_number: how often the DAG run was cleared before.
     :raises BusyError: when another process holds the company; nothing is logged then.
     :raises QuotaError: in place of a refused read, once reads have been refused for long.
     """
     with _saying_when_lost(), company_lock(db, company):
-        run = _insert(db, "sync/start_run", company, dag_id, dag_run_id, try_number, clear_number)
+        run = _insert(db, company, run_context, is_exclusive=True)
         db.execute(load("sync/end_killed_runs"), {"company_id": company.company_id, "run_id": run.run_id})
         logger.info("Run %d begins: company %s, realm %s.", run.run_id, company.company_id, company.realm_id)
         try:
@@ -157,21 +149,14 @@ def _saying_when_lost() -> Iterator[None]:
 
 
 def start_concurrent_run(
-    db: Connection,
-    company: Company,
-    *,
-    dag_id: str,
-    dag_run_id: str,
-    try_number: int = 1,
-    clear_number: int = 0,
-    is_inbound: bool = True,
+    db: Connection, company: Company, run_context: RunContext, *, is_inbound: bool = True
 ) -> Run:
     """
     Begin a run in the log that does not hold the company: a sync may be at work at the same time.
 
     :param is_inbound: whether it merges into ``peakflo.*``.
     """
-    run = _insert(db, "reminders/start_run", company, dag_id, dag_run_id, try_number, clear_number)
+    run = _insert(db, company, run_context, is_exclusive=False)
     run.is_inbound = is_inbound
     return run
 
@@ -197,27 +182,12 @@ def has_succeeded(db: Connection, company: Company, run_context: RunContext) -> 
     return bool(row and row[0])
 
 
-def _insert(
-    db: Connection,
-    statement: str,
-    company: Company,
-    dag_id: str,
-    dag_run_id: str,
-    try_number: int,
-    clear_number: int,
-) -> Run:
-    started = {
-        "company_id": company.company_id,
-        "realm_id": company.realm_id,
-        "dag_id": dag_id,
-        "dag_run_id": dag_run_id,
-        "try_number": try_number,
-        "clear_number": clear_number,
-    }
-    row = db.execute(load(statement), started).fetchone()
+def _insert(db: Connection, company: Company, run_context: RunContext, *, is_exclusive: bool) -> Run:
+    keys = {"company_id": company.company_id, "realm_id": company.realm_id, "is_exclusive": is_exclusive}
+    row = db.execute(load("sync/start_run"), keys | asdict(run_context)).fetchone()
     if row is None:
         raise LookupError("the run was not recorded")
-    return Run(row[0], company, dag_id)
+    return Run(row[0], company, run_context.dag_id)
 
 
 def _try_to_end_failed(db: Connection, run: Run, calls: CallCounts, error: BaseException) -> None:

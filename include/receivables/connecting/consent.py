@@ -23,6 +23,7 @@ from include.quickbooks.client import QuickBooksClient
 from include.quickbooks.entities import COMPANY_INFO
 from include.receivables.company import companies, runs
 from include.receivables.company.locks import company_lock
+from include.receivables.company.run_context import RunContext
 from include.receivables.connecting import connect_requests, connections
 from include.receivables.connecting.connect_requests import (
     START_AGAIN,
@@ -139,10 +140,8 @@ def read_first(access: Access, company_id: str) -> None:
     :raises ReceivablesError: why it could not be read; the company stays connected.
     """
     with access.open_books(company_id, read_timeout=READ_SECONDS) as books:
-        dag_run_id = f"{DAG_ID}__{datetime.now(UTC).isoformat()}"
-        with runs.company_run(
-            books.db, books.company, calls=books.quickbooks.calls, dag_id=DAG_ID, dag_run_id=dag_run_id
-        ) as run:
+        run_context = RunContext(DAG_ID, f"{DAG_ID}__{datetime.now(UTC).isoformat()}")
+        with runs.company_run(books.db, books.company, run_context, calls=books.quickbooks.calls) as run:
             refresh_reference_data(books.db, books.quickbooks, run, groups=FIRST_READ)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from include.quickbooks.calls import CallCounts
@@ -80,7 +79,7 @@ def merge_again(connect: Callable[[], Connection], company_id: str, run_context:
     started, calls = time.monotonic(), CallCounts()
     with connect() as db:
         company = get_company(db, company_id)
-        with runs.company_run(db, company, calls=calls, **asdict(run_context)) as run:
+        with runs.company_run(db, company, run_context, calls=calls) as run:
             queue_all(db, company.realm_id)
             merge_pending(db, run)
             finish(db, run)
@@ -98,9 +97,7 @@ def run_step(access: Access, company_id: str, run_context: RunContext, step: Ste
         if runs.has_succeeded(books.db, books.company, run_context):
             logger.info("Company %s went through at an earlier try: it is not read again.", company_id)
             return Outcome(company_id)
-        with runs.company_run(
-            books.db, books.company, calls=books.quickbooks.calls, **asdict(run_context)
-        ) as run:
+        with runs.company_run(books.db, books.company, run_context, calls=books.quickbooks.calls) as run:
             step(books.db, books.quickbooks, run)
     return Outcome(
         company_id,

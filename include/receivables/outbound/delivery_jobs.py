@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -44,7 +43,7 @@ def deliver(
     started = time.monotonic()
     with access.open_books(company_id) as books, delivery_lock(books.db, books.company):
         reuse_plans(books.db)
-        run = runs.start_concurrent_run(books.db, books.company, **asdict(run_context), is_inbound=False)
+        run = runs.start_concurrent_run(books.db, books.company, run_context, is_inbound=False)
         stop_at = None if longest is None else started + longest.total_seconds()
         _deliver(Work(books.db, books.quickbooks, run, Patience(settled_after), stop_at))
         calls = books.quickbooks.calls

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -72,7 +71,7 @@ def _check(
         limit_waits(db, max(deadline.left, GRACE_SECONDS))
         company = _get_company(db, request.company_id)
         targets = find_targets(db, company, "reminders/find_targets", request)
-        run = runs.start_concurrent_run(db, company, **asdict(run_context))
+        run = runs.start_concurrent_run(db, company, run_context)
         check = ReminderCheck(db, run, request, run_context.dag_run_id, targets, deadline)
         refusal = _refusal(company, deadline)
         return check.refresh(access) if refusal is None else check.refuse(refusal)

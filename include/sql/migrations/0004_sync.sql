@@ -99,6 +99,8 @@ create table sync.run (
     -- Whether the run holds its company: whoever holds it next knows that this one has ended.
     is_exclusive boolean not null default true,
     state text not null check (state in ('running', 'success', 'failed')),
+    -- When the DAG run was asked for or due; null of the command line's.
+    asked_at timestamptz,
     started_at timestamptz not null default now(),
     ended_at timestamptz,
     -- Per entity: {"read", "changed", "merged", "deleted"}.

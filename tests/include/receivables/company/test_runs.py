@@ -55,7 +55,7 @@ def test_the_company_is_free_again_after_a_failure(bench: Workbench):
 
 def test_the_company_is_free_again_although_the_connection_stays_open(bench: Workbench):
     company = connect_as_imported(bench, "acme")
-    with company_run(bench.db, company, calls=CallCounts(), dag_id="dag", dag_run_id="run"):
+    with company_run(bench.db, company, RunContext("dag", "run"), calls=CallCounts()):
         pass
 
     assert not bench.db.closed
@@ -90,7 +90,7 @@ def test_a_run_is_logged_as_running_while_it_runs(bench: Workbench):
     company = connect_as_imported(bench, "acme")
 
     with (
-        company_run(bench.db, company, calls=CallCounts(), dag_id="dag", dag_run_id="run"),
+        company_run(bench.db, company, RunContext("dag", "run"), calls=CallCounts()),
         bench.access.connect() as db,
     ):
         assert db.execute("select state, ended_at from sync.run").fetchone() == ("running", None)
@@ -182,7 +182,7 @@ def test_what_does_not_read_the_company_whole_closes_no_problem_of_it(
 
 
 def start_beside_of(bench: Workbench, company: Company) -> Run:
-    return start_concurrent_run(bench.db, company, dag_id="dag", dag_run_id="run")
+    return start_concurrent_run(bench.db, company, RunContext("dag", "run"))
 
 
 def test_a_database_that_goes_away_is_an_error_worth_a_retry(bench: Workbench):
@@ -198,7 +198,7 @@ def lose_the_database(bench: Workbench, company: Company) -> None:
     """Lose the connection to the database in the middle of a run."""
     with (
         bench.access.connect() as db,
-        company_run(db, company, calls=CallCounts(), dag_id="dag", dag_run_id="run"),
+        company_run(db, company, RunContext("dag", "run"), calls=CallCounts()),
     ):
         bench.db.execute("select pg_terminate_backend(%s)", [db.info.backend_pid])
         db.execute("select 1")

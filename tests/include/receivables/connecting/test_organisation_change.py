@@ -222,7 +222,7 @@ def test_a_delivery_at_work_sends_nothing_of_the_new_books_to_the_old_ones(first
         second.cashier.map_accounts()
         [bill] = second.cashier.invoices(1)
         payment_id = second.cashier.take(bill)
-        run = runs.start_concurrent_run(bench.db, opened.company, dag_id="test", dag_run_id="late")
+        run = runs.start_concurrent_run(bench.db, opened.company, RunContext("test", "late"))
         work = Work(opened.db, opened.quickbooks, run)
         deliver_company(work)
 
@@ -358,12 +358,12 @@ def test_a_run_that_was_begun_on_the_first_books_ends_when_they_are_changed(firs
 
 def test_a_failure_of_a_run_from_before_a_reconnect_does_not_stop_the_new_connection(first):
     bench = first.bench
-    slow = {"dag_id": "test", "dag_run_id": "slow"}
+    slow = RunContext("test", "slow")
 
     def fail_after_a_reconnect() -> None:
         with (
             bench.access.open_books("acme") as opened,
-            runs.company_run(opened.db, opened.company, calls=opened.quickbooks.calls, **slow),
+            runs.company_run(opened.db, opened.company, slow, calls=opened.quickbooks.calls),
         ):
             bench.db.execute("update sync.connection set connected_at = now()")
             raise ReauthorizeError("The tokens of the old consent are gone.")

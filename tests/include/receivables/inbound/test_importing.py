@@ -6,6 +6,7 @@ import pytest
 
 from include.errors import RetryableError, UnreachableError
 from include.quickbooks.entities import INVOICE, SYNCED
+from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import company_run
 from include.receivables.inbound import staging
 from include.receivables.inbound.references import read_by_ids
@@ -147,9 +148,7 @@ def test_an_invoice_taken_for_deleted_by_mistake_comes_back_with_an_import(bench
     invoice = ids(bench, company, "Invoice")[0]
     with (
         bench.access.open_books(company.company_id) as books,
-        company_run(
-            books.db, company, calls=books.quickbooks.calls, dag_id="test", dag_run_id="mistake"
-        ) as run,
+        company_run(books.db, company, RunContext("test", "mistake"), calls=books.quickbooks.calls) as run,
         books.db.transaction(),
     ):
         page = books.quickbooks.by_ids(INVOICE, [invoice])
@@ -173,9 +172,7 @@ def test_records_asked_for_by_id_and_not_answered_are_deleted(
     books.delete("Invoice", goes)
     with (
         bench.access.open_books(company.company_id) as opened,
-        company_run(
-            opened.db, company, calls=opened.quickbooks.calls, dag_id="test", dag_run_id="ids"
-        ) as run,
+        company_run(opened.db, company, RunContext("test", "ids"), calls=opened.quickbooks.calls) as run,
     ):
         read_by_ids(opened.db, opened.quickbooks, run, INVOICE, [stays, goes, "77777"])
     found = dict(bench.db.execute("select qbo_id, deleted_at is not null from staging.invoice").fetchall())

@@ -10,6 +10,7 @@ import pytest
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import BY_NAME
 from include.quickbooks.records import Page, Record
+from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import Run, company_run
 from include.receivables.inbound import staging
 from include.receivables.inbound.merging import merge_pending
@@ -38,7 +39,7 @@ def books(company: Company, keep_books: Callable[[Company], Bookkeeper]) -> Book
 
 @pytest.fixture
 def run(db: psycopg.Connection, company: Company) -> Iterator[Run]:
-    with company_run(db, company, calls=CallCounts(), dag_id="test", dag_run_id="merging") as run:
+    with company_run(db, company, RunContext("test", "merging"), calls=CallCounts()) as run:
         yield run
 
 
@@ -89,7 +90,7 @@ def test_an_invoice_of_a_customer_that_quickbooks_lacks_waits_and_is_reported(
 ):
     ada = books.customer("Ada")
     lost = {"Id": "900", "CustomerRef": {"value": "901"}, "TotalAmt": 5, "Balance": 5, "Line": []}
-    with company_run(bench.db, company, calls=CallCounts(), dag_id="test", dag_run_id="lost") as run:
+    with company_run(bench.db, company, RunContext("test", "lost"), calls=CallCounts()) as run:
         merge(bench.db, run, "Invoice", lost)
     good = books.invoice(ada, "10")
     for _ in range(2):

@@ -11,6 +11,7 @@ from include.errors import DeletionBrakeError
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import INVOICE, PAYMENT, SYNCED
 from include.quickbooks.records import OLDEST, Changes, Odd, Page, Record
+from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import Run, company_run
 from include.receivables.inbound import staging
 
@@ -28,7 +29,7 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 def run(bench: Workbench) -> Iterator[Run]:
     company = bench.connect("empty")
-    with company_run(bench.db, company, calls=CallCounts(), dag_id="test", dag_run_id="staging") as run:
+    with company_run(bench.db, company, RunContext("test", "staging"), calls=CallCounts()) as run:
         yield run
 
 
@@ -250,7 +251,7 @@ def test_a_tenth_of_the_records_or_a_handful_may_be_deleted_at_once(
 def test_companies_do_not_see_each_others_records(bench: Workbench, run: Run):
     stage(bench.db, run, NOON, alive())
     with company_run(
-        bench.db, bench.connect("empty"), calls=CallCounts(), dag_id="test", dag_run_id="other"
+        bench.db, bench.connect("empty"), RunContext("test", "other"), calls=CallCounts()
     ) as other:
         stage(bench.db, other, NOON + SECOND, tombstone(deleted_at=NOON))
     rows = bench.db.execute("select realm_id, deleted_at is null from staging.invoice").fetchall()

@@ -6,6 +6,7 @@ import pytest
 
 from include.quickbooks.calls import CallCounts
 from include.quickbooks.entities import SYNCED
+from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import company_run
 from include.receivables.inbound import jobs, staging
 from tests.support import truth
@@ -86,7 +87,7 @@ def test_staging_what_is_known_writes_nothing_to_disk(bench: Workbench):
     with bench.access.open_books(company.company_id) as books:
         pages = [books.quickbooks.query(entity) for entity in SYNCED]
     with (
-        company_run(bench.db, company, calls=CallCounts(), dag_id="test", dag_run_id="again") as run,
+        company_run(bench.db, company, RunContext("test", "again"), calls=CallCounts()) as run,
         bench.db.transaction(),
     ):
         for page in pages:

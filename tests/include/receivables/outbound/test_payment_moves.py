@@ -124,13 +124,7 @@ def sync_without_bills(bench: Workbench, company: Company) -> int:
         assert cursor is not None
         changes = books.quickbooks.changes(SYNCED, cursor - OVERLAP)
         changes = replace(changes, records={**changes.records, "Invoice": [], "CreditMemo": []})
-        with company_run(
-            books.db,
-            company,
-            calls=books.quickbooks.calls,
-            dag_id=run_context.dag_id,
-            dag_run_id=run_context.dag_run_id,
-        ) as run:
+        with company_run(books.db, company, run_context, calls=books.quickbooks.calls) as run:
             staging.stage_changes(books.db, run, changes, SYNCED)
             fetch_missing(books.db, books.quickbooks, run)
             fetch_outdated(books.db, books.quickbooks, run)
