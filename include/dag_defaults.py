@@ -103,6 +103,12 @@ def base_url() -> str:
     return str(airflow_conf.get("api", "base_url", fallback="") or "http://localhost:8080").rstrip("/")
 
 
+def are_metrics_on() -> bool:
+    """Tell whether this Airflow sends metrics anywhere."""
+    switches = ("statsd_on", "statsd_datadog_enabled", "otel_on")
+    return any(airflow_conf.getboolean("metrics", switch, fallback=False) for switch in switches)
+
+
 def pages_url(path: str = "") -> str:
     """Return the address of one of our pages, for whoever reads a log or follows a link of a task."""
     return f"{base_url()}/quickbooks/{path}"

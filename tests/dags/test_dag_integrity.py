@@ -27,7 +27,7 @@ SCHEDULED = {
     "maintain_database",
 }
 WOKEN = {"peakflo_to_quickbooks", "read_webhook_events"}
-NOT_FOR_COMPANIES = {"maintain_database", "send_alerts"}
+NOT_FOR_COMPANIES = {"maintain_database", "send_alerts", "send_metrics"}
 # What a parse must not load: it is repeated for ever, and each of these costs tenths of a second.
 HEAVY = ("pandas", "psycopg", "requests", "include.hooks", "include.quickbooks.client", "include.receivables")
 

@@ -49,9 +49,14 @@ def bundles(directory: Path) -> str:
 
 @dataclass(frozen=True)
 class RunningStack:
-    """A whole installation that runs for the tests."""
+    """
+    A whole installation that runs for the tests.
+
+    :param statsd_port: where it sends Airflow's metrics, whether anybody listens or not; 0 while they are off.
+    """
 
     directory: LocalDirectory
+    statsd_port: int = 0
 
     @property
     def env(self) -> dict[str, str]:
@@ -169,10 +174,15 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
     ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "POSTGRES_PORT", "SANDBOX_PORT")}
     try:
         more_dags(directory).mkdir()
-        more = {BUNDLES: bundles(directory)}
+        statsd_port = free_port()
+        more = {
+            BUNDLES: bundles(directory),
+            "AIRFLOW__METRICS__STATSD_ON": "True",
+            "AIRFLOW__METRICS__STATSD_PORT": str(statsd_port),
+        }
         started = run_command("start", "--detach", directory=directory, **ports, **more)
         assert started.returncode == 0, started.stdout + started.stderr
-        stack = RunningStack(LocalDirectory(directory))
+        stack = RunningStack(LocalDirectory(directory), statsd_port)
         assert switch_webhooks(stack, is_on=False) == stack.webhook_url
         yield stack
     finally:

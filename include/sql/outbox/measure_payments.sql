@@ -1,0 +1,59 @@
+-- Measure Peakflo's payments that are not in QuickBooks as they should be, by where they stand: how many, and how long
+-- the oldest has; and those that were made or undone in the last hour.
+with company as (
+    select connection.company_id
+    from sync.connection as connection
+),
+
+standing as (
+    select
+        delivery.company_id,
+        delivery.kind as state,
+        count(*) as payments,
+        min(delivery.since) as oldest
+    from outbox.delivery as delivery
+    where delivery.kind <> 'agrees'
+    group by delivery.company_id, delivery.kind
+    union all
+    select
+        queue.company_id,
+        'queued' as state,
+        count(*) as payments,
+        min(queue.queued_at) as oldest
+    from outbox.queue as queue
+    group by queue.company_id
+),
+
+measured as (
+    select
+        json_build_object('company_id', company.company_id, 'state', possible.state) as tags,
+        coalesce(standing.payments, 0) as payments,
+        coalesce(extract(epoch from now() - standing.oldest), 0) as age
+    from company
+    cross join unnest(array['queued', 'waits', 'differs', 'ignored']) as possible (state)
+    left join standing on company.company_id = standing.company_id and possible.state = standing.state
+)
+
+select
+    'payments' as name,
+    measured.tags,
+    measured.payments as value
+from measured
+union all
+select
+    'payments_oldest_seconds' as name,
+    measured.tags,
+    measured.age as value
+from measured
+union all
+select
+    'payments_delivered_hour' as name,
+    json_build_object('company_id', company.company_id) as tags,
+    coalesce(sum((run.counts -> 'payment' ->> 'merged')::bigint), 0) as value
+from company
+left join sync.run as run
+    on
+        company.company_id = run.company_id
+        and run.dag_id = %(dag_id)s
+        and run.started_at >= now() - interval '1 hour'
+group by company.company_id;
