@@ -24,6 +24,7 @@ SCHEDULED = {
     "refresh_reference_data",
     "reconcile_receivables",
     "send_alerts",
+    "send_metrics",
     "maintain_database",
 }
 WOKEN = {"peakflo_to_quickbooks", "read_webhook_events"}
