@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import atexit
-import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.collectors import running_otel_collector, running_statsd
 from tests.support.killing import wait_until
+from tests.support.many_companies import add_companies
 from tests.support.quick_start import connect_as_imported
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_tags_are_part_of_the_name_where_statsd_has_none(
     assert 0 <= statsd.value("airflow.quickbooks.freshness_seconds.acme") < 3600
     assert statsd.value("airflow.quickbooks.companies.connected") == 1
     assert statsd.value("airflow.quickbooks.companies.paused") == 1
-    assert statsd.value("airflow.quickbooks.payments.globex__eu.differs") == 0
+    assert statsd.value("airflow.quickbooks.payments_differing.globex__eu") == 0
 
 
 def test_with_tags_each_figure_keeps_its_company(
@@ -96,12 +96,9 @@ def test_with_tags_each_figure_keeps_its_company(
 
     assert run_dag("send_metrics").state == "success"
 
-    name = "airflow.quickbooks.problems"
-    wait_until(lambda: len([each for each in statsd.gauges if each[0] == name]) == 6)
-    for company_id, direction in itertools.product(
-        ("acme", "globex.eu"), ("inbound", "outbound", "connection")
-    ):
-        assert statsd.value(name, company_id=company_id, direction=direction) == 0
+    wait_until(lambda: statsd.named("airflow.quickbooks.verdicts_hour"))
+    for company_id in ("acme", "globex.eu"):
+        assert statsd.value("airflow.quickbooks.freshness_limit_seconds", company_id=company_id) == 900
 
 
 def test_a_collector_of_opentelemetry_gets_all_of_them(
@@ -116,7 +113,21 @@ def test_a_collector_of_opentelemetry_gets_all_of_them(
 
     assert otel.value("airflow.quickbooks.companies", status="connected") == 2
     assert otel.value("airflow.quickbooks.freshness_limit_seconds", company_id="globex.eu") == 900
-    assert otel.value("airflow.quickbooks.payments", company_id="acme", state="differs") == 0
+    assert otel.value("airflow.quickbooks.payments_differing", company_id="acme") == 0
+
+
+def test_so_many_companies_are_kept_apart(
+    run_dag: RunDag, begin_task: Callable[[], None], bench: Workbench, otel: Collector
+):
+    add_companies(bench.db, 1500)
+    begin_task()
+
+    assert run_dag("send_metrics").state == "success"
+    end_task()
+
+    for name in ("payments_waiting", "payments_differing", "problems_inbound"):
+        companies = [dict(tags) for each, tags in otel.gauges if each == f"airflow.quickbooks.{name}"]
+        assert len({tags["company_id"] for tags in companies}) == 1500
 
 
 @pytest.mark.usefixtures("otel")

@@ -4,6 +4,9 @@ What is measured of the sync, for a system that keeps figures over time.
 All are read from the database at one moment, none is counted along the way: so a killed task loses none, and what was
 measured twice says the same twice. A state that nothing is in is measured as 0, so that the figure of before does not
 stand for ever.
+
+What is of a company has no other tag: OpenTelemetry's SDK keeps 2,000 combinations of tags per name, and throws those
+beyond together.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ class Measure:
 
     :param name: ends in its unit, unless it is a count: ``_seconds``, ``_amount`` (in the company's home currency).
         Counts of a while end in ``_hour`` or ``_month``.
-    :param tags: what it is of, such as a company, in the order in which a name would have them.
+    :param tags: what it is of, such as a company; one at most.
     """
 
     name: str

@@ -26,22 +26,29 @@ standing as (
 
 measured as (
     select
-        json_build_object('company_id', company.company_id, 'state', possible.state) as tags,
+        'payments_' || possible.word as name,
+        json_build_object('company_id', company.company_id) as tags,
         coalesce(standing.payments, 0) as payments,
         coalesce(extract(epoch from now() - standing.oldest), 0) as age
     from company
-    cross join unnest(array['queued', 'waits', 'differs', 'ignored']) as possible (state)
+    cross join (
+        values
+        ('queued', 'queued'),
+        ('waits', 'waiting'),
+        ('differs', 'differing'),
+        ('ignored', 'ignored')
+    ) as possible (state, word)
     left join standing on company.company_id = standing.company_id and possible.state = standing.state
 )
 
 select
-    'payments' as name,
+    measured.name,
     measured.tags,
     measured.payments as value
 from measured
 union all
 select
-    'payments_oldest_seconds' as name,
+    measured.name || '_oldest_seconds' as name,
     measured.tags,
     measured.age as value
 from measured

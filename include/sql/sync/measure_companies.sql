@@ -41,8 +41,8 @@ left join company on possible.status = company.status
 group by possible.status
 union all
 select
-    'problems' as name,
-    json_build_object('company_id', company.company_id, 'direction', possible.direction) as tags,
+    'problems_' || possible.direction as name,
+    json_build_object('company_id', company.company_id) as tags,
     count(problem.problem_id) as value
 from company
 cross join unnest(array['inbound', 'outbound', 'connection']) as possible (direction)
