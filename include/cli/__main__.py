@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _log_to_standard_error(*, is_verbose: bool) -> None:
     """Keep the log out of standard output, which is for the answer: Airflow sends it there when imported."""
-    import airflow  # noqa: F401
+    with redirect_stdout(sys.stderr):
+        import airflow  # noqa: F401
 
     level = logging.INFO if is_verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", force=True)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 from include.receivables.company import companies
 from include.receivables.company.tokens import TokenCipher
 from tests.support.airflow_settings import FERNET_KEY
+from tests.support.collectors import running_otel_collector
 from tests.support.command_line import DEADLINE_SECONDS, connect
 from tests.support.quick_start import connect_as_imported
 
@@ -110,3 +112,13 @@ def test_a_company_is_shown_with_what_is_wrong(cli, bench):
     assert (cause["code"], cause["owner"], cause["amounts"]) == ("paused", "data engineer", {})
     told = "WARNING: Nothing is read or sent while it is paused. Resume when it is to go on. (who acts: data engineer)"
     assert told in cli("company", "show", "acme").out
+
+
+def test_nothing_but_the_answer_is_printed_where_airflow_sends_metrics(start_cli, bench, monkeypatch):
+    bench.connect(company_id="acme")
+    with running_otel_collector() as collector:
+        monkeypatch.setenv("AIRFLOW__METRICS__OTEL_ON", "True")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.port}")
+        printed, _ = start_cli("company", "list", "--json").communicate(timeout=DEADLINE_SECONDS)
+
+    assert [company["company_id"] for company in json.loads(printed)] == ["acme"]
