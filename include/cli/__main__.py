@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
@@ -32,9 +33,16 @@ if TYPE_CHECKING:
     from include.receivables.company.run_context import RunContext
 
 
+# A command sends no metrics; with them, it would wait at its end for a collector that is away.
+NO_METRICS = {
+    f"AIRFLOW__METRICS__{name}": "False" for name in ("OTEL_ON", "STATSD_ON", "STATSD_DATADOG_ENABLED")
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    os.environ.update(NO_METRICS)
     _log_to_standard_error(is_verbose=options.verbose)
     try:
         options.command(options)

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from include.receivables.company import companies
 from include.receivables.company.tokens import TokenCipher
+from local.ports import free_port
 from tests.support.airflow_settings import FERNET_KEY
-from tests.support.collectors import running_otel_collector
 from tests.support.command_line import DEADLINE_SECONDS, connect
 from tests.support.quick_start import connect_as_imported
 
@@ -114,11 +114,15 @@ def test_a_company_is_shown_with_what_is_wrong(cli, bench):
     assert told in cli("company", "show", "acme").out
 
 
-def test_nothing_but_the_answer_is_printed_where_airflow_sends_metrics(start_cli, bench, monkeypatch):
+def test_a_command_prints_nothing_but_its_answer_and_waits_for_no_collector_of_metrics(
+    start_cli, bench, monkeypatch
+):
     bench.connect(company_id="acme")
-    with running_otel_collector() as collector:
-        monkeypatch.setenv("AIRFLOW__METRICS__OTEL_ON", "True")
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.port}")
-        printed, _ = start_cli("company", "list", "--json").communicate(timeout=DEADLINE_SECONDS)
+    monkeypatch.setenv("AIRFLOW__LOGGING__LOGGING_LEVEL", "INFO")
+    monkeypatch.setenv("AIRFLOW__METRICS__OTEL_ON", "True")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+
+    printed, said = start_cli("company", "list", "--json").communicate(timeout=DEADLINE_SECONDS)
 
     assert [company["company_id"] for company in json.loads(printed)] == ["acme"]
+    assert said == ""
