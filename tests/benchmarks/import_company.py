@@ -2,8 +2,8 @@
 How fast a company goes from QuickBooks' API to Peakflo's tables, and where the time goes.
 
 Starts a durable PostgreSQL and a sandbox of its own, both on this machine, and prints rates, shares and memory for a
-first import, one with nothing changed, a cycle with one percent changed and an idle cycle; then staging alone beside a
-bare COPY of the same payloads. Run it with `.venv/bin/python -m tests.benchmarks.import_company`.
+first import, one with nothing changed, a cycle with one percent changed, an idle cycle and a proof; then staging alone
+beside a bare COPY of the same payloads. Run it with `.venv/bin/python -m tests.benchmarks.import_company`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from include.receivables.company.tokens import TokenCipher
 from include.receivables.connecting import connections
 from include.receivables.inbound import jobs
 from include.receivables.inbound.staging import stage_page
+from include.receivables.proof.reconciling import reconcile
 from tests.benchmarks.own_postgres import running_postgres
 from tests.support.sandbox_process import running_sandbox
 
@@ -91,6 +92,7 @@ def main() -> None:
         sandbox.events(created["realm_id"], count=sum(books.values()) // 100, seed=1)
         _measure("cycle, 1 % changed", jobs.sync, where, lists_statements=options.statements)
         _measure("idle cycle", jobs.sync, where, lists_statements=options.statements)
+        _measure("proof", reconcile, where, lists_statements=options.statements)
         _compare_with_copy(postgres, created["realm_id"])
 
 

@@ -11,8 +11,9 @@ and a read, which takes no time and brings all that changed.
 * The webhook gathers changes for three minutes, as it may be set to at Intuit, then delivers within ten seconds; it is
   read at the end of the minute. One delivery in fifty is lost, and all of six hours are. 5 % of the companies have no
   webhook at all; the others' had told of their last change when the month began.
-* 30 % of the companies have a reminder run each morning (3 reads); all have their reference data refreshed
-  daily or weekly (7 reads); three reads in ten that bring something take one more, of a record that others point at.
+* 30 % of the companies have a reminder run each morning (3 reads); all have their reference data refreshed (7 reads)
+  and are proved (8 reads), daily or weekly; three reads in ten that bring something take one more, of a record that
+  others point at.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from include.receivables.company import budget, companies
 from include.receivables.inbound import reference_data, webhook_events
 from include.receivables.inbound.syncing import REACH
 from include.receivables.inbound.webhooks import Delivery, Event
+from include.receivables.proof import proofs
 from tests.support.virtual_clock import set_clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import psycopg
 
@@ -45,12 +47,17 @@ LOST = 0.02
 REFERENCE_ENTITIES = [entity.table for group in reference_data.GROUPS.values() for entity in group]
 SESSIONS = {"busy": 12.0, "usual": 2.0, "idle": 1 / 7}
 
-SYNC, WEBHOOK, REMINDER, REFERENCE = (
+SYNC, WEBHOOK, REMINDER, REFERENCE, PROOF = (
     "quickbooks_to_peakflo",
     "read_webhook_events",
     "refresh_before_reminder",
     "refresh_reference_data",
+    "reconcile_receivables",
 )
+# When the nightly ones run, as their DAGs say.
+REFRESHED_AT, PROVED_AT = (3, 17), (3, 43)
+# Of a company with up to 1,000 records of each kind, as docs/proof.md says.
+PROOF_READS = 8
 
 CONNECT = """
 with company as (
@@ -101,6 +108,10 @@ insert into sync.run (company_id, realm_id, dag_id, dag_run_id, state, ended_at,
 select id, id, 'refresh_reference_data', now()::text, 'success', now(), 7, jsonb_object_agg(entity, '{}'::jsonb)
 from unnest(%(read)s::text[]) as id cross join unnest(%(entities)s::text[]) as entity
 group by id
+"""
+PROVE = """
+insert into proof.proof (company_id, realm_id, run_id, verdict, calls)
+select id, id, 1, 'equal', %(calls)s from unnest(%(read)s::text[]) as id
 """
 COUNT = """
 insert into sync.api_call as kept (realm_id, day, dag_id, kind, calls, metered)
@@ -208,13 +219,14 @@ class Month:
             deliveries = self._deliveries.pop(now, {})
             is_cycle = (number + 1) % 5 == 0
             reminded = self._reminded(now)
-            if not (deliveries or is_cycle or reminded or self._is_refresh(now)):
+            night_work = self._night_work(now)
+            if not (deliveries or is_cycle or reminded or night_work):
                 continue
             set_clock(self._db, now)
             self._deliver(now, deliveries)
             self._count(REMINDER, "query", reminded, calls=3)
-            if self._is_refresh(now):
-                self._refresh()
+            if night_work:
+                night_work()
             if is_cycle:
                 yield self._cycle(now)
 
@@ -327,6 +339,11 @@ class Month:
         self._db.execute(REFRESH, {"read": due, "entities": REFERENCE_ENTITIES})
         self._count(REFERENCE, "query", due, calls=len(REFERENCE_ENTITIES))
 
+    def _prove(self) -> None:
+        due = proofs.list_due(self._db, reach=REACH)
+        self._db.execute(PROVE, {"read": due, "calls": PROOF_READS})
+        self._count(PROOF, "query", due, calls=PROOF_READS)
+
     def _count(self, dag_id: str, kind: str, company_ids: Iterable[str], *, calls: int = 1) -> None:
         read = list(company_ids)
         if read:
@@ -347,9 +364,8 @@ class Month:
             if each.has_reminders and (now.hour + each.utc_offset) % 24 == 9 and now.weekday() < 5
         ]
 
-    @staticmethod
-    def _is_refresh(now: datetime) -> bool:
-        return (now.hour, now.minute) == (3, 17)
+    def _night_work(self, now: datetime) -> Callable[[], None] | None:
+        return {REFRESHED_AT: self._refresh, PROVED_AT: self._prove}.get((now.hour, now.minute))
 
 
 def _minute_after(moment: datetime) -> datetime:

@@ -108,13 +108,14 @@ def read_records(
         if len(reading.pages) >= most_pages:
             break
         since = progress.get(entity.table, (None, None))[0]
-        before = since
+        following: Position | None = None
         for portion in read_pages(quickbooks, entity, position=Position(since), reads_ahead=False):
             reading.pages.append(portion.page)
-            before = portion.following.created_since if portion.following else None
-            if before is None or (len(reading.pages) >= most_pages and before != since):
+            following = portion.following
+            # What was created in one second is one stretch, however many pages it takes.
+            if following and following.created_since != since and len(reading.pages) >= most_pages:
                 break
-        reading.stretches.append(Stretch(entity, since, before))
+        reading.stretches.append(Stretch(entity, since, following.created_since if following else None))
     return reading
 
 

@@ -245,6 +245,22 @@ def test_so_many_pages_are_read_and_the_others_another_night(plain: Cashier):
     assert (proof["verdict"], proof["calls"]) == ("equal", 3)
 
 
+@pytest.mark.parametrize("most_pages", [1, 20])
+def test_records_that_were_created_all_at_once_are_read_to_their_end(bench: Workbench, most_pages: int):
+    company = bench.imported({"customers": 1200, "invoices": 0, "payments": 0}, company_id="acme")
+    seconds = bench.db.execute(
+        "select count(distinct payload #>> '{MetaData,CreateTime}') from staging.customer"
+    ).fetchone()
+    assert seconds == (1,)
+    for _ in range(5):
+        proof, differences = prove(bench, company, most_pages=most_pages)
+        assert (proof["verdict"], differences) == ("equal", [])
+        if proof["counts"]["customer"]["compared"]:
+            break
+    assert proof["counts"]["customer"]["compared"] == 1200
+    assert proof["counts"]["customer"]["whole"]
+
+
 def test_more_deletions_than_are_believed_stop_the_proof_and_are_told(plain: Cashier):
     invoices = plain.invoices(40, "10")
     for each in invoices:
