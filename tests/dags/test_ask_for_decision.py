@@ -88,8 +88,8 @@ def test_a_question_waits_for_those_who_may_answer_it(run_dag: RunDag, bench: Wo
     run = run_dag(DAG_ID, **dataclasses.asdict(asked))
 
     assert run.tasks["ask"] == "awaiting_input"
-    [(subject, body, options, assignees, defaults)] = read_airflow(
-        "select subject, body, options, assignees, defaults from hitl_detail"
+    [(subject, body, options, assignees, defaults, params)] = read_airflow(
+        "select subject, body, options, assignees, defaults, params from hitl_detail"
         " inner join task_instance on ti_id = task_instance.id where run_id = ?",
         run.run_id,
     )
@@ -97,7 +97,7 @@ def test_a_question_waits_for_those_who_may_answer_it(run_dag: RunDag, bench: Wo
     assert "QuickBooks reports 150 of 200 Invoice records as deleted." in body
     assert json.loads(options) == [BELIEVE, "Not now"]
     assert json.loads(assignees) == [{"id": "admin", "name": "admin"}]
-    assert json.loads(defaults) is None
+    assert (json.loads(defaults), json.loads(params)) == (None, {})
     assert decisions(bench) == [(None, None)]
 
 
