@@ -95,6 +95,8 @@ def test_only_an_admin_lets_a_large_payment_go(
 ):
     question = wait_for_question(engineer, COMPANY_ID)
     assert question["options"] == ["Approve", "Ignore"]
+    assert "it goes once somebody has approved it" in question["body"]
+    assert (question["defaults"], question["params"]) == (None, {})
     assert [user["id"] for user in question["assigned_users"]] == ["admin"]
     for other in (engineer, AirflowClient(running_stack, "reminder")):
         for label in question["options"]:

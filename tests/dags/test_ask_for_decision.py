@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -80,25 +79,6 @@ def answered(label: str, by: str = "admin") -> dict[str, Any]:
 
 def decisions(bench: Workbench) -> list[Any]:
     return bench.db.execute("select decision, decided_by from sync.problem").fetchall()
-
-
-def test_a_question_waits_for_those_who_may_answer_it(run_dag: RunDag, bench: Workbench, company: Company):
-    asked = asked_now(bench)
-
-    run = run_dag(DAG_ID, **dataclasses.asdict(asked))
-
-    assert run.tasks["ask"] == "awaiting_input"
-    [(subject, body, options, assignees, defaults, params)] = read_airflow(
-        "select subject, body, options, assignees, defaults, params from hitl_detail"
-        " inner join task_instance on ti_id = task_instance.id where run_id = ?",
-        run.run_id,
-    )
-    assert "were so many records deleted in QuickBooks on purpose?" in subject
-    assert "QuickBooks reports 150 of 200 Invoice records as deleted." in body
-    assert json.loads(options) == [BELIEVE, "Not now"]
-    assert json.loads(assignees) == [{"id": "admin", "name": "admin"}]
-    assert (json.loads(defaults), json.loads(params)) == (None, {})
-    assert decisions(bench) == [(None, None)]
 
 
 def test_a_question_that_is_not_open_ends_well_and_says_so(
