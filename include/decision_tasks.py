@@ -11,7 +11,7 @@ from include.errors import ConfigurationError
 from include.hooks.decision_makers import read_asking
 from include.hooks.receivables_db import ReceivablesDbHook
 from include.receivables.views import questions
-from include.receivables.views.asking import Asked
+from include.receivables.views.asking import ASKING_DAG, Asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ASKING_DAG = "ask_for_decision"
 # As many as somebody can look at: the others are asked as these are answered.
 MOST_OPEN = 20
 Json = dict[str, Any]

@@ -164,7 +164,7 @@ def has_been_looked_at(client: AirflowClient, question: dict[str, Any]) -> bool:
 
 
 def test_to_clear_to_mark_and_to_delete_a_question_decides_nothing(
-    cashier: Cashier, large_payment: UUID, admin: AirflowClient
+    cashier: Cashier, large_payment: UUID, admin: AirflowClient, running_stack: RunningStack
 ):
     question = wait_for_question(admin, COMPANY_ID)
     place = f"dags/{DAG_ID}/dagRuns/{quote(run_of(question), safe='')}"
@@ -190,10 +190,27 @@ def test_to_clear_to_mark_and_to_delete_a_question_decides_nothing(
 
     assert admin.call("DELETE", place).status_code == 204
     ask_now(admin)
+    assert run_of(wait_for_question(admin, COMPANY_ID)) == run_of(question)
+
+    make_old(running_stack, question)
+    admin.run("maintain_database")
+    assert open_questions(admin, COMPANY_ID) == []
+    ask_now(admin)
     asked_anew = wait_for_question(admin, COMPANY_ID)
     assert run_of(asked_anew) == run_of(question)
     assert decided(cashier, large_payment) == []
-    ignore(cashier, large_payment)
+    assert respond(admin, asked_anew, "Ignore").status_code == 200
+    assert admin.wait(DAG_ID, run_of(question)) == "success"
+    assert decided(cashier, large_payment) == [("ignore", "admin")]
+
+
+def make_old(stack: RunningStack, question: dict[str, Any]) -> None:
+    """Let more days pass than Airflow keeps its runs."""
+    with psycopg.connect(stack.env["AIRFLOW_CONN_AIRFLOW_DB"], autocommit=True) as airflow:
+        airflow.execute(
+            "update dag_run set start_date = start_date - interval '61 days' where run_id = %s",
+            [run_of(question)],
+        )
 
 
 def test_what_is_decided_on_the_page_is_no_required_action_any_more(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from include.receivables.views.asking import run_prefix
+from include.receivables.views.asking import ASKING_DAG, run_prefix
 from include.receivables.views.offers import LABELS
 from include.web import airflow_api
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from include.receivables.views.offers import Action
     from include.web.security import SignedIn
 
-ASKING_DAG = "ask_for_decision"
 OPEN = {"response_received": "false", "state": "awaiting_input", "limit": 100}
 
 

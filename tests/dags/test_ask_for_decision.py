@@ -130,6 +130,18 @@ def test_an_answer_that_comes_too_late_ends_well_and_does_nothing(bench: Workben
     assert decisions(bench) == [("retried", "ada")]
 
 
+def test_a_try_after_one_that_died_in_its_last_moment_asks_and_decides_nothing_more(
+    run_dag: RunDag, bench: Workbench, company: Company
+):
+    asked = asked_now(bench)
+    resume(asked, answered(BELIEVE, by="ada"))
+
+    run = run_dag(DAG_ID, **dataclasses.asdict(asked))
+
+    assert (run.state, run.tasks) == ("success", {"ask": "success", "follow_up": "skipped"})
+    assert decisions(bench) == [("retried", "ada")]
+
+
 @pytest.mark.parametrize(
     ("age", "wait"),
     [

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["payment", "deletions"]
 
+# Of which a run asks each question.
+ASKING_DAG = "ask_for_decision"
+
 MARKDOWN = re.compile(r"([\\`*_\[\]<>#|~])")
 
 
