@@ -18,7 +18,7 @@ _SURE: dict[Doubt, str] = {
     "may_be_there": "It is not in QuickBooks: retry",
     "was_undone": "The money did arrive: retry",
 }
-# What the answers of each kind say.
+# What each says; a retry, the first of these where nothing is in doubt.
 LABELS: dict[Action, tuple[str, ...]] = {
     "approve": ("Approve",),
     "relink": ("Apply to the new invoice",),
@@ -52,12 +52,12 @@ class Offer:
 DELETION_OFFERS = (
     Offer(
         "believe",
-        "Believe the deletions",
+        LABELS["believe"][0],
         "All books are read from QuickBooks again, and what is not there any more is deleted in Peakflo.",
     ),
     Offer(
         "leave",
-        "Not now",
+        LABELS["leave"][0],
         "Nothing is taken in; the next sync goes on by itself once QuickBooks has them again.",
     ),
 )
@@ -80,14 +80,16 @@ def offers_of(standing: Standing | None) -> list[Offer]:
 
 def _approve() -> Offer:
     return Offer(
-        "approve", "Approve", "Lets it go to QuickBooks as it is now. Changed after that, it waits once more."
+        "approve",
+        LABELS["approve"][0],
+        "Lets it go to QuickBooks as it is now. Changed after that, it waits once more.",
     )
 
 
 def _relink() -> Offer:
     return Offer(
         "relink",
-        "Apply to the new invoice",
+        LABELS["relink"][0],
         "The open invoice of the same customer, number and amount took the place of the one that is gone.",
     )
 
@@ -98,13 +100,13 @@ def _retry(standing: Standing, choices: Choices) -> Offer:
     if standing.kind == "ignored":
         return Offer(
             "retry",
-            "Retry",
+            LABELS["retry"][0],
             "Takes the decision back: what differs counts again, and what is not in QuickBooks goes there once nothing "
             "stands against it.",
         )
     return Offer(
         "retry",
-        "Retry",
+        LABELS["retry"][0],
         "Tries it again at once. Set right first what is said above, or it is refused again.",
     )
 
@@ -113,7 +115,7 @@ def _ignore(standing: Standing) -> Offer:
     lets_go = standing.kind == "waits" or any(each.lets_go for each in standing.open_differences)
     return Offer(
         "ignore",
-        "Ignore",
+        LABELS["ignore"][0],
         "Peakflo does not send it any more. What is missing in QuickBooks has to be entered there by hand. Retry takes "
         "that back."
         if lets_go
