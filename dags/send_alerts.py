@@ -5,8 +5,11 @@ Looks at what is wrong in all companies, and tells whom it concerns: once when i
 dangerous, and once when it is over. Who is told of what, and in which hours not, is set per channel on the page
 *QuickBooks → Alerts* or with `bin/receivables alerts channel`.
 
-**Task.** `send` opens an alert for each new cause (`sync.alert`), closes those whose cause has been gone for 10
+**Tasks.** `send` opens an alert for each new cause (`sync.alert`), closes those whose cause has been gone for 10
 minutes, and sends each channel what is due (`sync.alert_message`), as one message however many causes there are.
+`find_questions` lists what only a person can tell and nobody was asked yet; `ask` starts a run of `ask_for_decision`
+for each, so that it waits under Airflow's *Required Actions*. At most 20 are open at a time, the first of each company
+first.
 
 Triggered with `test_channels: [CHANNEL]`, as *Send test* on the page does, it sends those a test message, too.
 
@@ -27,12 +30,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
 from include.dag_defaults import DEFAULT_ARGS, ON_SCHEDULE, base_url, refuse_unknown
 
 # A jam is told of in spite of it.
 PRIORITY = 500
+# Of each of the two tasks that ask; both with a second try fit the run.
+ASKING = timedelta(seconds=40)
 
 
 @dag(
@@ -80,7 +86,23 @@ def send_alerts() -> None:
                 db, AlertCourier(), base_url=base_url(), tests=context["params"]["test_channels"]
             )
 
+    @task(task_display_name="Find questions", execution_timeout=ASKING)
+    def find_questions() -> list[dict[str, Any]]:
+        """List what only a person can tell and nobody was asked yet."""
+        from include import decision_tasks
+
+        return decision_tasks.list_new(get_current_context()["ti"])
+
     send()
+    TriggerDagRunOperator.partial(
+        task_id="ask",
+        task_display_name="Ask for a decision",
+        trigger_dag_id="ask_for_decision",
+        logical_date=None,
+        map_index_template="{{ task.conf['company_id'] }}",
+        execution_timeout=ASKING,
+        skip_when_already_exists=True,
+    ).expand_kwargs(find_questions())
 
 
 send_alerts()

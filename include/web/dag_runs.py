@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi import HTTPException
-from httpx import ASGITransport, AsyncClient
 
+from include.web import airflow_api
 from include.web.rendering import airflow_path
 
 if TYPE_CHECKING:
@@ -23,21 +23,10 @@ async def trigger(
     """
     Trigger a run of a DAG and return its id.
 
-    The call stays in this process, but goes through all of Airflow's API, so that the user's rights, the DAG's params
-    and the audit log are Airflow's own.
-
     :raises HTTPException: with one sentence, when Airflow refuses.
     """
     body = {"logical_date": None, "conf": conf} | ({"dag_run_id": run_id} if run_id else {})
-    transport = ASGITransport(request.scope["airflow_app"], client=request.scope.get("client") or ("", 0))
-    async with AsyncClient(
-        transport=transport, base_url=f"{request.url.scheme}://{request.url.netloc}"
-    ) as airflow:
-        answer = await airflow.post(
-            airflow_path(request, f"api/v2/dags/{quote(dag_id)}/dagRuns"),
-            json=body,
-            headers={"Authorization": f"Bearer {user.token}"},
-        )
+    answer = await airflow_api.call(request, user, "POST", f"dags/{quote(dag_id)}/dagRuns", json=body)
     if answer.is_error:
         status = 503 if answer.is_server_error else answer.status_code
         raise HTTPException(status, _refusal(answer, dag_id))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from include.receivables.outbound import decisions
+from include.receivables.outbound.rules import set_rules
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -96,4 +98,37 @@ def orphan(cashier: Cashier) -> UUID:
     forget_requests(cashier)
     cashier.push()
     assert cashier.standing(payment_id) == ("differs", "possible_orphan")
+    return payment_id
+
+
+def unapproved(cashier: Cashier) -> UUID:
+    """Take a payment that is larger than the company lets go by itself."""
+    set_rules(cashier.bench.db, cashier.company, approval_above=Decimal(99))
+    [invoice] = cashier.invoices(1)
+    payment_id = cashier.take(invoice)
+    cashier.push()
+    assert cashier.standing(payment_id) == ("waits", "approval_needed")
+    return payment_id
+
+
+def remade(cashier: Cashier, count: int = 1) -> tuple[UUID, list[str]]:
+    """Take a payment for an invoice that is deleted and written again under the same number."""
+    [invoice] = cashier.invoices(1)
+    customer = cashier.books.read("Invoice", invoice["source_id"])["CustomerRef"]["value"]
+    payment_id = cashier.take(invoice)
+    cashier.books.delete("Invoice", invoice["source_id"])
+    number = invoice["invoice_number"]
+    again = [
+        cashier.books.invoice(customer, "100", DocNumber=number, TxnDate="2026-01-02") for _ in range(count)
+    ]
+    cashier.bench.sync(cashier.company)
+    cashier.push()
+    assert cashier.standing(payment_id) == ("differs", "target_cancelled")
+    assert str(payment_id) not in cashier.in_quickbooks()
+    return payment_id, again
+
+
+def moved(cashier: Cashier) -> UUID:
+    """Take a payment for an invoice whose place another one took."""
+    payment_id, _ = remade(cashier)
     return payment_id

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _CENT = Decimal("0.01")
 _NOTHING = Decimal(0)
+# An invoice or a credit note that a payment is applied to is no longer open.
+TARGET_GONE = "target_cancelled"
+
 _NAMES = {"invoice": "Invoice", "credit_note": "Credit memo"}
 
 
@@ -110,7 +113,7 @@ def _object_to_record(target: Target, currency: str) -> Objection | None:
         return Held("target_unknown", f"{target.name} is not in QuickBooks yet.")
     if target.is_gone:
         return Refused(
-            "target_cancelled",
+            TARGET_GONE,
             f"{target.name} is no longer open in QuickBooks, it was voided or deleted or is a draft: "
             + (
                 "an open one of the same customer, number and amount took its place. Apply the payment to that."

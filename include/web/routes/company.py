@@ -13,9 +13,10 @@ from include.receivables.company import companies
 from include.receivables.views import company_status, deliveries, problem_actions, proofs
 from include.receivables.views.company_status import RunFilter
 from include.receivables.views.problem_actions import FollowUp, UnknownProblemError
-from include.web import audit, status_charts
+from include.web import audit, required_actions, status_charts
 from include.web.database import Db, KnownCompany
 from include.web.rendering import redirect, render
+from include.web.required_actions import RequiredAction
 from include.web.runs import dag_runs_of, start
 from include.web.security import Operator, Viewer
 
@@ -62,13 +63,24 @@ def retried_problem(user: Operator, db: Db, problem_id: KnownProblem, company: C
     return follow_up
 
 
+async def asked_in_airflow(
+    request: Request, user: Operator, company: KnownCompany, problem_id: Id
+) -> list[RequiredAction]:
+    """List what Airflow asks about deletions, before anything is decided."""
+    return await required_actions.list_open(request, user, company, "deletions", problem_id)
+
+
 def confirmed_deletions(
-    user: Operator, db: Db, problem_id: KnownProblem, company: ConnectedCompany
-) -> FollowUp:
-    """Believe the deletions of a problem as far as the database goes."""
+    user: Operator,
+    db: Db,
+    problem_id: KnownProblem,
+    company: ConnectedCompany,
+    asked: Annotated[list[RequiredAction], Depends(asked_in_airflow)],
+) -> tuple[FollowUp, list[RequiredAction]]:
+    """Believe the deletions of a problem as far as the database goes, and return what Airflow asked about them."""
     follow_up = problem_actions.confirm_deletions(db, company, problem_id, by=user.name)
     audit.record(user, "quickbooks.confirm_deletions", company.company_id, problem_id=problem_id)
-    return follow_up
+    return follow_up, asked
 
 
 @router.get("")
@@ -189,9 +201,11 @@ async def confirm_deletions(
     request: Request,
     user: Operator,
     company: KnownCompany,
-    follow_up: Annotated[FollowUp, Depends(confirmed_deletions)],
+    confirmed: Annotated[tuple[FollowUp, list[RequiredAction]], Depends(confirmed_deletions)],
 ) -> RedirectResponse:
     """Take in the deletions that a problem is about."""
+    follow_up, asked = confirmed
+    await required_actions.end(request, user, asked, "believe")
     return await start(request, user, company, follow_up)
 
 

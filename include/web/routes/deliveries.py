@@ -14,9 +14,11 @@ from include.receivables.outbound import decisions
 from include.receivables.outbound.situation import read_situation
 from include.receivables.views import company_status, deliveries, lineage, problem_actions
 from include.receivables.views.deliveries import read_choices
-from include.web import audit
+from include.receivables.views.offers import offers_of
+from include.web import audit, required_actions
 from include.web.database import Db, KnownCompany
 from include.web.rendering import redirect, render
+from include.web.required_actions import RequiredAction
 from include.web.runs import dag_runs_of, start
 from include.web.security import Admin, Operator, SignedIn, Viewer
 
@@ -92,7 +94,7 @@ def show_delivery(
         requests=[each | {"payload": _readable(each["payload"])} for each in answer["requests"]],
         lineage=lineage.follow(db, company, delivery_id),
         differences=standing.differences if standing else (),
-        choices=decisions.choices_of(standing),
+        offers=offers_of(standing),
         **dag_runs_of(request, run),
     )
 
@@ -107,14 +109,25 @@ def ask_before_retry(
     payment_id: KnownPayment,
 ) -> HTMLResponse:
     """Say what a retry may lead to."""
+    standing = decisions.standing_of(read_situation(db, company, payment_id))
     return render(
         request,
         user,
         "delivery_retry.html",
         company=company,
         delivery=_delivery(db, company, delivery_id),
-        choices=read_choices(db, company, payment_id),
+        offer=next((each for each in offers_of(standing) if each.action == "retry"), None),
     )
+
+
+async def asked_in_airflow(
+    request: Request, user: Operator, company: KnownCompany, delivery_id: int
+) -> list[RequiredAction]:
+    """List what Airflow asks about a payment, before anything is decided."""
+    return await required_actions.list_open(request, user, company, "payment", delivery_id)
+
+
+AskedInAirflow = Annotated[list[RequiredAction], Depends(asked_in_airflow)]
 
 
 def needs_confirmation(
@@ -133,14 +146,15 @@ def retried(
     company: KnownCompany,
     delivery_id: int,
     payment_id: KnownPayment,
-    is_asked: Annotated[bool, Depends(needs_confirmation)],
-) -> bool:
-    """Decide to retry a payment, and tell whether that was done."""
-    if is_asked:
-        return False
+    asked: AskedInAirflow,
+    is_unsure: Annotated[bool, Depends(needs_confirmation)],
+) -> list[RequiredAction] | None:
+    """Decide to retry a payment, unless somebody is to be sure of it first, and return what Airflow asked about it."""
+    if is_unsure:
+        return None
     decisions.retry(db, company, payment_id, by=user.name)
     audit.record(user, "quickbooks.delivery_retry", company.company_id, delivery_id=delivery_id)
-    return True
+    return asked
 
 
 @router.post("/{delivery_id}/retry")
@@ -149,42 +163,67 @@ async def retry_delivery(
     user: Operator,
     company: KnownCompany,
     delivery_id: int,
-    is_done: Annotated[bool, Depends(retried)],
+    asked: Annotated[list[RequiredAction] | None, Depends(retried)],
 ) -> RedirectResponse:
     """Let a delivery go on; where that may be wrong, only after its consequences were shown."""
-    if not is_done:
+    if asked is None:
         return redirect(request, user, f"companies/{company.company_id}/deliveries/{delivery_id}/retry")
+    await required_actions.end(request, user, asked, "retry")
     return await _deliver_now(request, user, company, delivery_id)
 
 
-def approved(user: Admin, db: Db, company: KnownCompany, delivery_id: int, payment_id: KnownPayment) -> bool:
-    """Approve a payment."""
+def approved(
+    user: Admin,
+    db: Db,
+    company: KnownCompany,
+    delivery_id: int,
+    payment_id: KnownPayment,
+    asked: AskedInAirflow,
+) -> list[RequiredAction]:
+    """Approve a payment, and return what Airflow asked about it."""
     decisions.approve(db, company, payment_id, by=user.name)
     audit.record(user, "quickbooks.delivery_approve", company.company_id, delivery_id=delivery_id)
-    return True
+    return asked
 
 
 def relinked(
-    user: Operator, db: Db, company: KnownCompany, delivery_id: int, payment_id: KnownPayment
-) -> bool:
-    """Relink a payment."""
-    decisions.relink(db, company, payment_id, by=user.name)
-    audit.record(user, "quickbooks.delivery_relink", company.company_id, delivery_id=delivery_id)
-    return True
-
-
-@router.post("/{delivery_id}/ignore")
-def ignore_delivery(
-    request: Request,
     user: Operator,
     db: Db,
     company: KnownCompany,
     delivery_id: int,
     payment_id: KnownPayment,
-) -> RedirectResponse:
-    """Ignore how a payment differs, or let go of one that was not sent."""
+    asked: AskedInAirflow,
+) -> list[RequiredAction]:
+    """Relink a payment, and return what Airflow asked about it."""
+    decisions.relink(db, company, payment_id, by=user.name)
+    audit.record(user, "quickbooks.delivery_relink", company.company_id, delivery_id=delivery_id)
+    return asked
+
+
+def ignored(
+    user: Operator,
+    db: Db,
+    company: KnownCompany,
+    delivery_id: int,
+    payment_id: KnownPayment,
+    asked: AskedInAirflow,
+) -> list[RequiredAction]:
+    """Ignore how a payment differs, and return what Airflow asked about it."""
     decisions.ignore(db, company, payment_id, by=user.name)
     audit.record(user, "quickbooks.delivery_ignore", company.company_id, delivery_id=delivery_id)
+    return asked
+
+
+@router.post("/{delivery_id}/ignore")
+async def ignore_delivery(
+    request: Request,
+    user: Operator,
+    company: KnownCompany,
+    delivery_id: int,
+    asked: Annotated[list[RequiredAction], Depends(ignored)],
+) -> RedirectResponse:
+    """Ignore how a payment differs, or let go of one that was not sent."""
+    await required_actions.end(request, user, asked, "ignore")
     return redirect(
         request,
         user,
@@ -199,9 +238,10 @@ async def approve_delivery(
     user: Admin,
     company: KnownCompany,
     delivery_id: int,
-    is_done: Annotated[bool, Depends(approved)],
+    asked: Annotated[list[RequiredAction], Depends(approved)],
 ) -> RedirectResponse:
     """Let a payment go that is larger than the company lets go by itself."""
+    await required_actions.end(request, user, asked, "approve")
     return await _deliver_now(request, user, company, delivery_id)
 
 
@@ -211,9 +251,10 @@ async def relink_delivery(
     user: Operator,
     company: KnownCompany,
     delivery_id: int,
-    is_done: Annotated[bool, Depends(relinked)],
+    asked: Annotated[list[RequiredAction], Depends(relinked)],
 ) -> RedirectResponse:
     """Apply a payment to the invoice that took the place of the one it was taken for."""
+    await required_actions.end(request, user, asked, "relink")
     return await _deliver_now(request, user, company, delivery_id)
 
 

@@ -11,7 +11,7 @@ from include.errors import ConfigurationError
 from include.receivables.outbound import decisions
 from include.receivables.outbound.rules import read_rules, set_rules
 from tests.support import two_sides
-from tests.support.payment_steps import alive, set_payment, settle
+from tests.support.payment_steps import alive, remade, set_payment, settle
 
 if TYPE_CHECKING:
     from tests.support.cashier import Cashier
@@ -125,23 +125,6 @@ def test_what_an_invoice_no_longer_owes_is_left_unapplied_where_that_is_the_rule
     assert record["UnappliedAmt"] == Decimal(by_hand)
     assert cashier.standing(payment_id) == ("agrees", "delivered")
     assert cashier.problems() == []
-
-
-def remade(cashier: Cashier, count: int = 1) -> tuple[Any, list[str]]:
-    """Take a payment for an invoice that is deleted and written again under the same number."""
-    [invoice] = cashier.invoices(1)
-    customer = cashier.books.read("Invoice", invoice["source_id"])["CustomerRef"]["value"]
-    payment_id = cashier.take(invoice)
-    cashier.books.delete("Invoice", invoice["source_id"])
-    number = invoice["invoice_number"]
-    again = [
-        cashier.books.invoice(customer, "100", DocNumber=number, TxnDate="2026-01-02") for _ in range(count)
-    ]
-    cashier.bench.sync(cashier.company)
-    cashier.push()
-    assert cashier.problems() == ["target_cancelled"]
-    assert cashier.in_quickbooks() == {}
-    return payment_id, again
 
 
 def test_a_payment_is_moved_to_the_invoice_that_took_the_place_of_its_own(cashier: Cashier):
