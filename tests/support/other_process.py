@@ -103,12 +103,12 @@ def die_with_new_tokens(keys: Keys, company_id: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_in_mid_run(keys: Keys, company_id: str) -> None:
+def die_in_mid_run(keys: Keys, company_id: str, dag_id: str = "test") -> None:
     """Begin a piece of work on a company, and be killed in it."""
     with (
         keys.access().open_books(company_id) as books,
         company_run(
-            books.db, books.company, calls=books.quickbooks.calls, dag_id="test", dag_run_id="killed"
+            books.db, books.company, calls=books.quickbooks.calls, dag_id=dag_id, dag_run_id="killed"
         ),
     ):
         os.kill(os.getpid(), signal.SIGKILL)
