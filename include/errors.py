@@ -16,6 +16,7 @@ Every error of the sync, sorted by what to do about it.
     - BusyError: somebody else is at work on the same company
     - ChangesExpiredError: change data capture no longer reaches back to the cursor
     - ChannelError: a channel did not take a message
+    - DiskFullError: the receivables database has no room left
   + RecordError: one record is refused, the others go on
     - NotFoundError: QuickBooks does not have the record
     - RejectedError: QuickBooks' business rules refuse the record
@@ -149,6 +150,12 @@ class ChannelError(RetryableError):
     def __init__(self, message: str, *, is_uncertain: bool = False) -> None:
         super().__init__(message)
         self.is_uncertain = is_uncertain
+
+
+class DiskFullError(RetryableError):
+    """The receivables database has no room left."""
+
+    code = "disk_full"
 
 
 class RecordError(ReceivablesError):

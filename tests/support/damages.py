@@ -57,6 +57,11 @@ class Vandal:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
 
+    @property
+    def doubled(self) -> str:
+        """An Id that QuickBooks never gave."""
+        return str(9_000_000 + self.seed)
+
     # In Peakflo's tables
 
     def another_cent_due(self) -> Expected | None:
@@ -141,15 +146,18 @@ class Vandal:
 
     def a_row_doubled(self) -> Expected | None:
         row = self._pick("invoice", "status = 'sent'")
-        if row is None:
+        double = ("invoice", self.doubled)
+        if row is None or double in self.taken:
             return None
+        self.taken.add(double)
         columns = ", ".join(name for name in row if name not in ("id", "source_id"))
         self._execute(
-            f"insert into peakflo.invoice (id, source_id, {columns}) select gen_random_uuid(), '9999999', {columns} "
+            f"insert into peakflo.invoice (id, source_id, {columns}) select gen_random_uuid(), %s, {columns} "
             "from peakflo.invoice where id = %s",
+            self.doubled,
             row["id"],
         )
-        return Expected("missed_change", "invoice", "9999999", "extra")
+        return Expected("missed_change", "invoice", self.doubled, "extra")
 
     # In what is staged
 

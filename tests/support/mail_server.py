@@ -54,8 +54,8 @@ class MailServer:
 
 
 @contextmanager
-def running_mail_server() -> Iterator[MailServer]:
-    """Run one on a free port."""
+def running_mail_server(port: int = 0) -> Iterator[MailServer]:
+    """Run one, on a free port unless it is given one."""
     mail = MailServer()
 
     class Handler(socketserver.StreamRequestHandler):
@@ -105,7 +105,7 @@ def running_mail_server() -> Iterator[MailServer]:
         allow_reuse_address = True
         daemon_threads = True
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", port), Handler) as server:
         mail.port = server.server_address[1]
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         try:

@@ -104,10 +104,10 @@ def die_with_new_tokens(keys: Keys, company_id: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_in_mid_run(keys: Keys, company_id: str) -> None:
+def die_in_mid_run(keys: Keys, company_id: str, dag_id: str = "test") -> None:
     """Begin a piece of work on a company, and be killed in it."""
     with (
         keys.access().open_books(company_id) as books,
-        company_run(books.db, books.company, RunContext("test", "killed"), calls=books.quickbooks.calls),
+        company_run(books.db, books.company, RunContext(dag_id, "killed"), calls=books.quickbooks.calls),
     ):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A database whose ``now()`` is told what time it is: statements that go by the server's clock, run through a month."""
+"""A database whose clock is told what time it is: statements that go by the server's clock, run through a month."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ CLOCK = """
 create schema virtual;
 create function virtual.now() returns timestamptz language sql stable as
 $$select current_setting('virtual.now')::timestamptz$$;
+create function virtual.clock_timestamp() returns timestamptz language sql stable as $$select virtual.now()$$;
 """
 SETTINGS = (
     "alter database {} set search_path = virtual, pg_catalog, public",
@@ -49,3 +50,10 @@ def virtual_database(postgres: EmbeddedPostgres, name: str) -> Iterator[psycopg.
 def set_clock(db: psycopg.Connection, now: datetime) -> None:
     """Let it be this time."""
     db.execute("select set_config('virtual.now', %s, false)", [now.isoformat()])
+
+
+def set_clock_for_all(db: psycopg.Connection, now: datetime) -> None:
+    """Let it be this time for a connection, and for all that are opened from now on."""
+    set_clock(db, now)
+    setting = sql.SQL("alter database {} set virtual.now = {}")
+    db.execute(setting.format(sql.Identifier(db.info.dbname), sql.Literal(now.isoformat())))

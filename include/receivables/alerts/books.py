@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from include.errors import DeletionBrakeError, ThrottledError
+from include.errors import DeletionBrakeError
 from include.receivables.alerts.model import LATE, Cause, tell_age, tell_count
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from include.receivables.alerts.app import Stops
     from include.receivables.alerts.facts import AppState, CompanyState, OpenProblems
-    from include.receivables.alerts.payments import Money
 
 # Long enough before the consent ends for its renewal to be planned.
 SOON = timedelta(days=30)
@@ -27,8 +26,8 @@ def find_stop(
     """Find the one cause for which a company's books are not read, unless all companies have it in common."""
     if company.status != "connected":
         return _look_at_connection(company)
-    failure = _newest_failure(problems)
-    is_late = _is_late(company, app)
+    failure = newest_failure(problems)
+    is_late = _is_late(company, failure, app)
     if company.is_importing and (is_late or not company.is_imported):
         return _importing(company)
     if _find_guard(problems) or stops.explain(failure):
@@ -40,8 +39,8 @@ def find_stop(
 
 def find_failures(problems: Sequence[OpenProblems], stops: Stops) -> list[Cause]:
     """Find what the last run met of a company that is not late: the next ones go past it, or it becomes late."""
-    failure = _newest_failure(problems)
-    if failure is None or (stops.is_used_up and failure.code == ThrottledError.code):
+    failure = newest_failure(problems)
+    if failure is None or stops.have_in_common(failure):
         return []
     return [
         Cause(
@@ -68,14 +67,6 @@ def list_book_causes(company: CompanyState, problems: Sequence[OpenProblems]) ->
         _look_at_records(problems),
     )
     return [cause for cause in found if cause is not None]
-
-
-def add_waiting(stop: Cause, waiting: Money) -> Cause:
-    """Add to why a company's books are not read which payments wait for that."""
-    if not waiting.count:
-        return stop
-    wait = f"{waiting.words} {'waits' if waiting.count == 1 else 'wait'} meanwhile."
-    return replace(stop, sentence=f"{stop.sentence} {wait}", amounts=waiting.amounts, count=waiting.count)
 
 
 def _look_at_connection(company: CompanyState) -> Cause:
@@ -163,9 +154,16 @@ def _not_imported(company: CompanyState) -> Cause:
     )
 
 
-def _is_late(company: CompanyState, app: AppState) -> bool:
+def _is_late(company: CompanyState, failure: OpenProblems | None, app: AppState) -> bool:
     """Tell whether the books should be known further, by the cycles that there were to read them."""
-    moments = (company.fresh_until, company.may_be_read_since, app.cycles_since)
+    # One that failed with all the others, and was not tried since these are read again, is no later than they are.
+    is_untried = failure and app.answered_since and failure.last_seen_at < app.answered_since
+    moments = (
+        company.fresh_until,
+        company.may_be_read_since,
+        app.cycles_since,
+        app.answered_since if is_untried else None,
+    )
     return company.read_at - max(moment for moment in moments if moment is not None) > company.late_after
 
 
@@ -184,7 +182,8 @@ def _not_fresh(company: CompanyState, failure: OpenProblems | None) -> Cause:
     )
 
 
-def _newest_failure(problems: Sequence[OpenProblems]) -> OpenProblems | None:
+def newest_failure(problems: Sequence[OpenProblems]) -> OpenProblems | None:
+    """Return what the last runs of a company met."""
     failures = [
         each for each in problems if each.direction == "connection" and each.code != DeletionBrakeError.code
     ]

@@ -10,11 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from include.receivables.alerts.app import find_stops, list_app_causes
-from include.receivables.alerts.books import add_waiting, find_failures, find_stop, list_book_causes
+from include.receivables.alerts.books import find_failures, find_stop, list_book_causes, newest_failure
 from include.receivables.alerts.facts import read_facts
 from include.receivables.alerts.model import Cause
-from include.receivables.alerts.payments import FOLLOWS_A_STOP, follow_a_stop, list_payment_causes
-from include.receivables.alerts.proofs import look_at_proof
+from include.receivables.alerts.payments import (
+    FOLLOWS_A_STOP,
+    add_waiting,
+    follow_a_stop,
+    list_payment_causes,
+)
+from include.receivables.alerts.proofs import look_at_proof, look_for_proof
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +27,14 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from include.receivables.alerts.app import Stops
-    from include.receivables.alerts.facts import CompanyState, Facts
+    from include.receivables.alerts.facts import CompanyState, Facts, OpenProblems
 
 __all__ = ["Cause", "list_causes", "list_causes_of"]
 
 # The worst first, among those of one level.
 ORDER = (
     "dag_not_running",
+    "nothing_read",
     "quota_used_up",
     "reconnect",
     "disconnected",
@@ -87,8 +93,18 @@ def _list_company_causes(facts: Facts, stops: Stops, company: CompanyState) -> l
     if stop is not None:
         waiting = follow_a_stop(held)
         return [add_waiting(stop, waiting), *others, *list_payment_causes(held, besides=FOLLOWS_A_STOP)]
-    besides = ("queued",) if _is_looked_after(facts, stops) else ()
+    failure = newest_failure(problems)
+    if not (stops.are_proofs_over or stops.explain(failure)):
+        others += look_for_proof(company, facts.app)
+    besides = _follows(facts, stops, failure)
     return [*find_failures(problems, stops), *others, *list_payment_causes(held, besides=besides)]
+
+
+def _follows(facts: Facts, stops: Stops, failure: OpenProblems | None) -> Sequence[str]:
+    """Return the codes of payments that wait for what is told of all companies."""
+    if failure is not None and failure.code == stops.common_code:
+        return FOLLOWS_A_STOP
+    return ("queued",) if _is_looked_after(facts, stops) else ()
 
 
 def _is_looked_after(facts: Facts, stops: Stops) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg.rows import class_row
 
+from include.errors import DeletionBrakeError, ThrottledError
 from include.quickbooks.entities import SYNCED
 from include.receivables.alerts.model import LATE
 from include.receivables.company import budget, quota
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SYNC = "quickbooks_to_peakflo"
 DELIVERY = "peakflo_to_quickbooks"
+PROOF = "reconcile_receivables"
 # By whom a company is imported.
 IMPORTERS = ("import_company", "bin/receivables")
 # A signature that is wrong once may be a stray; one that Intuit makes is repeated within it.
@@ -32,6 +34,12 @@ FORGED_WITHIN = timedelta(hours=1)
 # A webhook comes within minutes, as a rule; Intuit tries again what it could not deliver.
 WEBHOOK_MARGIN = timedelta(hours=1)
 SILENCE = timedelta(hours=24)
+# When no company was read for longer than from one cycle to the next, it is no longer the trouble of each.
+NONE_READ = timedelta(minutes=8)
+# A night, and as long as the proofs of all companies may take.
+PROVED_WITHIN = timedelta(hours=30)
+# What stops companies and is told under its own name.
+OTHERWISE_TOLD = (DeletionBrakeError.code, ThrottledError.code)
 
 Row = TypeVar("Row")
 
@@ -46,6 +54,8 @@ class CompanyState:
     :param is_imported: whether a sync can go on from there.
     :param is_held: whether somebody is at work on its books.
     :param import_state: of the last import since it was connected, as ``sync.run`` has it.
+    :param proved_at: when both sides were last compared, whatever came of it.
+    :param proof_error: what kept the last proof from being made, or from proving anything.
     """
 
     company_id: str
@@ -63,6 +73,8 @@ class CompanyState:
     import_ended_at: datetime | None
     import_error_code: str | None
     import_error: str | None
+    proved_at: datetime | None
+    proof_error: str | None
     read_at: datetime
 
     @property
@@ -130,22 +142,48 @@ class AppState:
 
     :param cycle_started_at: when the latest cycle of syncs began.
     :param cycles_since: since when the cycles go on again, if they had stopped a moment ago.
+    :param answered_since: since when companies are read again, if for some minutes none was.
     :param queued_since: since when the first payment is queued that could be looked at.
     :param delivered_at: when the latest round of deliveries began that is in the log.
     :param forged: webhook deliveries with a wrong signature, of late.
     :param metered_calls: of this month.
     :param monthly_reads: how many a month has.
+    :param proved_at: when a company was last proved.
+    :param longest_unproved: how long ago that may be.
+    :param is_proof_due: whether syncs were at work so long ago that there was a night for proofs since.
     """
 
     read_at: datetime
     cycle_started_at: datetime | None
     cycles_since: datetime | None
+    answered_since: datetime | None
     queued_since: datetime | None
     delivered_at: datetime | None
     forged: int
     forged_since: datetime | None
     metered_calls: int
     monthly_reads: int
+    proved_at: datetime | None
+    longest_unproved: timedelta
+    is_proof_due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommonFailure:
+    """
+    Why no company is read, where several have it in common.
+
+    :param since: when it was met first.
+    :param answered_at: when the last one was read; None if that is longer ago than any may be late.
+    """
+
+    code: str
+    companies: int
+    since: datetime
+    message: str
+    remedy: str
+    owner: str
+    answered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +221,7 @@ class Facts:
     held: dict[str, list[Held]]
     proofs: dict[str, FailedProof]
     app: AppState
+    common: CommonFailure | None
     quota: ReadQuota
     silent: list[SilentWebhook]
 
@@ -200,15 +239,18 @@ def read_facts(db: Connection, company_ids: Sequence[str] | None) -> Facts:
         "reach": REACH,
     }
     webhooks = {"silence": SILENCE, "margin": WEBHOOK_MARGIN}
-    dags = {"dag_id": SYNC, "delivery_dag_id": DELIVERY, "late": LATE, "period": FORGED_WITHIN}
-    reads = {"quota": budget.ReadLimit().quota}
-    [app] = _rows(db, AppState, "sync/read_app_state", dags | reads)
+    dags = {"dag_id": SYNC, "delivery_dag_id": DELIVERY, "late": LATE, "pause": NONE_READ}
+    reads = {"quota": budget.ReadLimit().quota, "cycle": budget.CYCLE, "period": FORGED_WITHIN}
+    nights = {"proved_within": PROVED_WITHIN, "daily_work_every": budget.DAILY_WORK_EVERY}
+    common = _rows(db, CommonFailure, "sync/read_common_failure", dags | {"others": list(OTHERWISE_TOLD)})
+    [app] = _rows(db, AppState, "sync/read_app_state", dags | reads | nights)
     return Facts(
         companies=_rows(db, CompanyState, "sync/list_company_states", chosen | books),
         problems=_by_company(_rows(db, OpenProblems, "sync/count_open_problems", chosen)),
         held=_by_company(_rows(db, Held, "outbox/count_held", chosen | {"late": LATE})),
         proofs={each.company_id: each for each in _rows(db, FailedProof, "proof/list_failed", chosen)},
         app=app,
+        common=common[0] if common else None,
         quota=quota.read(db),
         silent=_rows(db, SilentWebhook, "sync/list_silent_webhooks", chosen | webhooks),
     )

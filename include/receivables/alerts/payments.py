@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,14 @@ class Money:
 def follow_a_stop(held: Iterable[Held]) -> Money:
     """Count the payments that go on by themselves once the company's books are read and written again."""
     return _all([each for each in held if each.kind == "waits" and each.code in FOLLOWS_A_STOP])
+
+
+def add_waiting(stop: Cause, waiting: Money) -> Cause:
+    """Add to why books are not read which payments wait for that."""
+    if not waiting.count:
+        return stop
+    wait = f"{waiting.words} {'waits' if waiting.count == 1 else 'wait'} meanwhile."
+    return replace(stop, sentence=f"{stop.sentence} {wait}", amounts=waiting.amounts, count=waiting.count)
 
 
 def late_in_queue(held: Iterable[Held]) -> Money:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from include.errors import (
     ConfigurationError,
     DeletionBrakeError,
+    DiskFullError,
     NoTokenError,
     ReauthorizeError,
     ReceivablesError,
@@ -43,6 +44,11 @@ CURES: tuple[tuple[type[Exception], str, str], ...] = (
         NoTokenError,
         "Nothing: QuickBooks is asked again by itself. If it stays, look at Intuit's status and at the app's keys.",
         "nobody",
+    ),
+    (
+        DiskFullError,
+        "Make room on the disk of the receivables database: the next sync goes on from there.",
+        "data engineer",
     ),
     (RetryableError, "Nothing: the next sync catches up.", "nobody"),
     (Exception, "Read the task's log; the next sync tries again.", "data engineer"),

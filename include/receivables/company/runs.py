@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from include.errors import ReauthorizeError, ThrottledError, UnreachableError
+from include.errors import DiskFullError, ReauthorizeError, ThrottledError, UnreachableError
 from include.quickbooks.catalogue import TokenRejectedError
 from include.receivables.company import problems, quota
 from include.receivables.company.companies import mark_reauthorize
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from include.errors import RetryableError
     from include.quickbooks.calls import CallCounts
     from include.receivables.company.companies import Company
     from include.receivables.company.run_context import RunContext
@@ -135,17 +136,24 @@ def company_run(
 @contextmanager
 def _saying_when_lost() -> Iterator[None]:
     """
-    Say what it means that the database goes away.
+    Say what it means that the database cannot be used.
 
-    :raises UnreachableError: in place of the database's own words.
+    :raises RetryableError: in place of the database's own words.
     """
     try:
         yield
     except psycopg.OperationalError as error:
-        raise UnreachableError(
-            f"The receivables database went away ({str(error).strip()}): what was committed is kept, and the next run "
-            "goes on from there."
+        raise database_error(
+            error, "what was committed is kept, and the next run goes on from there"
         ) from error
+
+
+def database_error(error: psycopg.OperationalError, consequence: str) -> RetryableError:
+    """Return what to say of a database that cannot be used, and of what comes of that."""
+    said = error.diag.message_primary or " ".join(str(error).split())
+    if isinstance(error, psycopg.errors.DiskFull):
+        return DiskFullError(f"The receivables database has no room left ({said}): {consequence}.")
+    return UnreachableError(f"The receivables database went away ({said}): {consequence}.")
 
 
 def start_concurrent_run(

@@ -34,8 +34,9 @@ logger = logging.getLogger(__name__)
 MARGIN = timedelta(minutes=5)
 # How long a process trusts a token it has read; well below the margin.
 TRUSTED = timedelta(minutes=2)
-# How long after QuickBooks refused a refresh token it is tried once more, before that is believed.
-REFUSAL_PAUSE = timedelta(minutes=5)
+# How long after QuickBooks refused a refresh token it is tried once more, before that is believed: less than a cycle,
+# so that the next one does, a little sooner or later.
+REFUSAL_PAUSE = timedelta(minutes=4)
 
 
 class TokenCipher:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from include.errors import UnreachableError
 from include.receivables.company import runs
 from include.receivables.company.batches import Outcome
 from include.receivables.outbound.delivering import deliver_company
@@ -61,10 +60,7 @@ def _deliver(work: Work) -> None:
         deliver_company(work)
     except psycopg.OperationalError as error:
         # The next run finds out what became of what was being sent.
-        reason = " ".join(str(error).split())
-        raise UnreachableError(
-            f"The receivables database went away ({reason}): the next delivery goes on from there."
-        ) from error
+        raise runs.database_error(error, "the next delivery goes on from there") from error
     except BaseException as error:
         runs.end_concurrent_run(work.db, work.run, work.quickbooks.calls, error)
         raise

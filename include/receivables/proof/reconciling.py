@@ -187,10 +187,12 @@ def _repair(making: _Making, found: Collection[Difference], vanished: Collection
         check_deletions(making.db, making.run, BY_TABLE[table], sorted(qbo_ids))
     _stage_again(making, wrong)
     _read_again(making, {*vanished, *extra})
-    for entity, qbo_id in extra:
-        # There is nothing to merge of what QuickBooks never had.
-        making.db.execute(load("peakflo/mark_deleted"), making.keys | {"entity": entity, "qbo_id": qbo_id})
     _merge(making, wrong)
+    for each in found:
+        # There is nothing to merge of what QuickBooks never had; a proof that was killed may have found that out.
+        if {"extra", "status"}.intersection(each.field.split(", ")):
+            keys = {"entity": each.entity, "qbo_id": each.qbo_id}
+            making.db.execute(load("peakflo/mark_deleted"), making.keys | keys)
 
 
 def _stage_again(making: _Making, wrong: Collection[Key]) -> None:

@@ -1,4 +1,5 @@
--- List how companies are connected, how far their books are read, and how their last import stands; of all, or of some.
+-- List how companies are connected, how far their books are read, how their last import stands, and when they were
+-- proved; of all, or of some.
 with oldest as (
     select
         realm_id,
@@ -44,6 +45,8 @@ select
     imported.ended_at as import_ended_at,
     imported.error_code as import_error_code,
     imported.error as import_error,
+    proved.made_at as proved_at,
+    tried.reason as proof_error,
     now() as read_at
 from sync.connection as connection
 inner join sync.read_interval as read_interval on connection.company_id = read_interval.company_id
@@ -53,5 +56,22 @@ left join imported
         connection.company_id = imported.company_id
         and connection.realm_id = imported.realm_id
         and connection.connected_at <= imported.started_at
+left join lateral (
+    select proof.made_at
+    from proof.proof as proof
+    where
+        proof.company_id = connection.company_id
+        and proof.realm_id = connection.realm_id
+        and proof.counts <> '{}'
+    order by proof.proof_id desc
+    limit 1
+) as proved on true
+left join lateral (
+    select proof.reason
+    from proof.proof as proof
+    where proof.company_id = connection.company_id and proof.realm_id = connection.realm_id
+    order by proof.proof_id desc
+    limit 1
+) as tried on true
 where %(company_ids)s::text[] is null or connection.company_id = any(%(company_ids)s::text[])
 order by connection.company_id;

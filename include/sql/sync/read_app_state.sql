@@ -27,6 +27,25 @@ recent as (
     where run.dag_id = %(dag_id)s and run.started_at >= now() - %(late)s
 ),
 
+answered as (
+    select min(run.started_at) as started_at
+    from sync.run as run
+    where run.dag_id = %(dag_id)s and run.state = 'success' and run.started_at >= now() - %(late)s
+),
+
+-- How old a proof may be; longer where reads are saved, and for ever where they are kept for reminders.
+proof_age as (
+    select
+        case
+            when budget.is_reserved then interval '1000 years'
+            when greatest(budget.proven_every, budget.unproven_every) > %(cycle)s
+                then %(proved_within)s::interval + %(daily_work_every)s::interval
+            else %(proved_within)s::interval
+        end as longest
+    from (values (true)) as always (is_only)
+    left join sync.read_budget as budget on always.is_only = budget.is_only
+),
+
 forged as (
     select
         sum(total) as deliveries,
@@ -51,6 +70,20 @@ select
             )
             then recent.started_at
     end as cycles_since,
+    -- If for some minutes no company was read and some are again, since when.
+    case
+        when
+            not exists (
+                select
+                from sync.run as earlier
+                where
+                    earlier.dag_id = %(dag_id)s
+                    and earlier.state = 'success'
+                    and earlier.started_at < answered.started_at
+                    and earlier.started_at >= answered.started_at - %(pause)s
+            )
+            then answered.started_at
+    end as answered_since,
     (
         select min(greatest(queue.queued_at, connection.connected_at, connection.status_since))
         from outbox.queue as queue
@@ -69,7 +102,30 @@ select
         from sync.api_call as api_call
         where api_call.day >= date_trunc('month', now() at time zone 'utc')::date
     ) as metered_calls,
-    coalesce((select budget.quota from sync.read_budget as budget), %(quota)s) as monthly_reads
+    coalesce((select budget.quota from sync.read_budget as budget), %(quota)s) as monthly_reads,
+    (
+        select proof.made_at
+        from proof.proof as proof
+        where proof.counts <> '{}'
+        order by proof.proof_id desc
+        limit 1
+    ) as proved_at,
+    proof_age.longest as longest_unproved,
+    coalesce(worked.is_due, false) as is_proof_due
 from cycle
 cross join recent
-cross join forged;
+cross join answered
+cross join proof_age
+cross join forged
+-- What had stopped by then, as with a used up quota, has not had a night for proofs since.
+left join lateral (
+    select true as is_due
+    from sync.run as run
+    where
+        run.dag_id = %(dag_id)s
+        and run.state = 'success'
+        and run.started_at < now() - proof_age.longest
+        and run.started_at >= now() - proof_age.longest - interval '6 hours'
+    order by run.started_at desc
+    limit 1
+) as worked on true;

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from include.errors import BusyError, ReceivablesError, UnreachableError
+from include.errors import BusyError, DiskFullError, ReceivablesError, UnreachableError
 from include.quickbooks.calls import CallCounts
 from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import company_run, end_concurrent_run, start_concurrent_run
@@ -192,6 +192,22 @@ def test_a_database_that_goes_away_is_an_error_worth_a_retry(bench: Workbench):
         lose_the_database(bench, company)
 
     assert bench.sync(company).calls == 1
+
+
+def test_a_full_disk_says_who_makes_room(bench: Workbench):
+    company = connect_as_imported(bench, "acme")
+    full = "do $$ begin raise 'No space left on device' using errcode = 'disk_full'; end $$"
+
+    with (
+        pytest.raises(DiskFullError, match="has no room left \\(No space left on device"),
+        bench.access.connect() as db,
+        company_run(db, company, calls=CallCounts(), dag_id="dag", dag_run_id="run"),
+    ):
+        db.execute(full)
+
+    assert bench.db.execute("select code, actor from sync.problem").fetchall() == [
+        ("disk_full", "data engineer")
+    ]
 
 
 def lose_the_database(bench: Workbench, company: Company) -> None:

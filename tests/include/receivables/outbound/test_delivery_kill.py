@@ -19,7 +19,8 @@ from include.receivables.outbound.situation import REPLAY_WINDOW, SETTLED_AFTER
 from tests.support import killed_delivery
 from tests.support.airflow_settings import FERNET_KEY
 from tests.support.delivery_trace import Trace
-from tests.support.killed_delivery import ANSWERED, ANY, COMMIT, COMMITTED, SENDING, Deliverer
+from tests.support.fuse import ANSWERED, ANY, COMMIT, COMMITTED, SENDING, UNNAMED
+from tests.support.killed_delivery import Deliverer
 from tests.support.killing import PATIENCE, preloaded, wait_until, when_free
 from tests.support.other_process import Keys
 from tests.support.workbench import Workbench
@@ -437,7 +438,7 @@ def assert_complete(learned: dict[str, list[str]]) -> None:
     assert set(re.findall(r'load\("([a-z_/]+)"\)', source)) - NO_PART == {
         point for point in reached if point.startswith("outbox/")
     }
-    assert killed_delivery.UNNAMED not in reached
+    assert UNNAMED not in reached
     for name, points in learned.items():
         sent = [point.removeprefix(f"{SENDING} ") for point in points if point.startswith(SENDING)]
         assert sent == list(WORKS[name].leaves), name

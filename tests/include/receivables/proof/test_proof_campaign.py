@@ -54,17 +54,24 @@ def test_each_damage_is_found_and_nothing_else(
     for each in expected:
         key = (each.class_name, each.entity, each.qbo_id, each.is_repaired)
         assert key in told, (seed, kinds, each, told)
-        assert each.field in told.pop(key).split(", ")
+        # What hidden changes drag along is merged again by the sync of the proof, whatever else was wrong with it.
+        assert each.field in told.pop(key).split(", ") or is_hidden(kinds)
     # What hidden changes drag along, such as the balance of a customer, is found with them.
     assert all(key[0] == "missed_change" and key[3] for key in told), (seed, kinds, told)
-    if not any(kind.startswith("a_hidden") or kind.startswith("a_journal") for kind in kinds):
+    if not is_hidden(kinds):
         assert not told, (seed, kinds, told)
     if "a_row_doubled" in kinds:
         # It is marked as deleted, which the books know nothing of.
-        bench.db.execute("delete from peakflo.invoice where source_id = '9999999' and deleted_at is not null")
+        statement = "delete from peakflo.invoice where source_id = %s and deleted_at is not null"
+        bench.db.execute(statement, [vandal.doubled])
     assert truth.differences(bench.db, bench.sandbox, company) == []
     _, again = prove(bench, company)
     assert unexpected(again) == []
+
+
+def is_hidden(kinds: list[str]) -> bool:
+    """Tell whether something happened in QuickBooks of which no change is read."""
+    return any(kind.startswith(("a_hidden", "a_journal")) for kind in kinds)
 
 
 def unexpected(differences: list[dict[str, Any]]) -> list[str]:
