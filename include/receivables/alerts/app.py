@@ -63,7 +63,10 @@ def find_stops(facts: Facts) -> Stops:
     is_used_up, refused_since = facts.quota.is_used_up, facts.quota.refused_since
     is_cycle_due = any(_is_cycle_due(company) for company in facts.companies)
     are_cycles_over = app.cycle_started_at is None or app.read_at - app.cycle_started_at > STOPPED_AFTER
-    is_round_due = app.queued_since is not None and app.read_at - app.queued_since > LATE
+    # Where the cycles had stopped too, the deliveries are given as long to come back as the companies are.
+    is_round_due = (
+        app.queued_since is not None and app.read_at - app.queued_since > LATE and app.cycles_since is None
+    )
     are_rounds_over = app.delivered_at is None or app.read_at - app.delivered_at > LATE
     are_cycles_missed = is_cycle_due and are_cycles_over and not is_used_up
     common_code = facts.common.code if facts.common and not are_cycles_missed else None

@@ -37,6 +37,7 @@ STATUSES: dict[Exception, int] = {
     errors.ChangesExpiredError(SENTENCE): 503,
     errors.ChannelError(SENTENCE): 503,
     errors.SilentChannelError(SENTENCE): 409,
+    errors.DiskFullError(SENTENCE): 503,
     errors.RecordError(SENTENCE): 422,
     errors.NotFoundError(SENTENCE): 404,
     errors.RejectedError(SENTENCE): 422,
