@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +18,7 @@ from local.ports import free_port
 from sandbox.control import SandboxControl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import psycopg
@@ -31,6 +31,7 @@ FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
 BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+STATSD_PORT = "AIRFLOW__METRICS__STATSD_PORT"
 
 
 def more_dags(directory: Path) -> Path:
@@ -52,11 +53,11 @@ class RunningStack:
     """
     A whole installation that runs for the tests.
 
-    :param statsd_port: where it sends Airflow's metrics, whether anybody listens or not; 0 while they are off.
+    :param settings: the variables that it was started with, and is each time that it is started again.
     """
 
     directory: LocalDirectory
-    statsd_port: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def env(self) -> dict[str, str]:
@@ -89,6 +90,11 @@ class RunningStack:
         return self.env["AIRFLOW_CONN_RECEIVABLES_DB"]
 
     @property
+    def statsd_port(self) -> int:
+        """Where it sends Airflow's metrics, whether anybody listens or not."""
+        return int(self.settings[STATSD_PORT])
+
+    @property
     def more_dags(self) -> Path:
         """A folder of further DAGs, empty unless a test puts one there."""
         return more_dags(self.directory.path)
@@ -96,7 +102,7 @@ class RunningStack:
     def airflow(self, *arguments: str) -> None:
         """Run one of Airflow's own commands against it, to its end."""
         command = [ROOT / ".venv/bin/airflow", *arguments]
-        env = self.env | {BUNDLES: bundles(self.directory.path)}
+        env = self.env | self.settings
         done = subprocess.run(
             command, env=env, capture_output=True, text=True, timeout=START_SECONDS, check=False
         )
@@ -104,7 +110,7 @@ class RunningStack:
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command below bin/ against it, to its end."""
-        return run_command(name, *arguments, directory=self.directory.path)
+        return run_command(name, *arguments, directory=self.directory.path, **self.settings)
 
 
 def run_command(
@@ -174,15 +180,14 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
     ports = {name: str(free_port()) for name in ("AIRFLOW_PORT", "POSTGRES_PORT", "SANDBOX_PORT")}
     try:
         more_dags(directory).mkdir()
-        statsd_port = free_port()
-        more = {
+        settings = {
             BUNDLES: bundles(directory),
             "AIRFLOW__METRICS__STATSD_ON": "True",
-            "AIRFLOW__METRICS__STATSD_PORT": str(statsd_port),
+            STATSD_PORT: str(free_port()),
         }
-        started = run_command("start", "--detach", directory=directory, **ports, **more)
+        started = run_command("start", "--detach", directory=directory, **ports, **settings)
         assert started.returncode == 0, started.stdout + started.stderr
-        stack = RunningStack(LocalDirectory(directory), statsd_port)
+        stack = RunningStack(LocalDirectory(directory), settings)
         assert switch_webhooks(stack, is_on=False) == stack.webhook_url
         yield stack
     finally:
