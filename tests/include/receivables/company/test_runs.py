@@ -201,7 +201,7 @@ def test_a_full_disk_says_who_makes_room(bench: Workbench):
     with (
         pytest.raises(DiskFullError, match="has no room left \\(No space left on device"),
         bench.access.connect() as db,
-        company_run(db, company, calls=CallCounts(), dag_id="dag", dag_run_id="run"),
+        company_run(db, company, RunContext("dag", "run"), calls=CallCounts()),
     ):
         db.execute(full)
 
