@@ -548,8 +548,7 @@ def test_what_waits_for_the_next_round_is_no_cause_until_several_have_passed(pay
     db = paying.bench.db
     paying.take(*paying.invoices(1), "25.50")
     assert codes(db) == []
-    let_pass(db, LATE, but=("sync.run", "staging.cursor"))
-    cycle(paying.bench, paying.company)
+    cycles(paying.bench, paying.company)
 
     cause = only(db)
 
