@@ -1,11 +1,6 @@
 -- Measure Peakflo's payments that are not in QuickBooks as they should be, by where they stand: how many, and how long
 -- the oldest has; and those that were made or undone in the last hour.
-with company as (
-    select connection.company_id
-    from sync.connection as connection
-),
-
-standing as (
+with standing as (
     select
         delivery.company_id,
         delivery.kind as state,
@@ -30,7 +25,7 @@ measured as (
         json_build_object('company_id', company.company_id) as tags,
         coalesce(standing.payments, 0) as payments,
         coalesce(extract(epoch from now() - standing.oldest), 0) as age
-    from company
+    from sync.connection as company
     cross join (
         values
         ('queued', 'queued'),
@@ -57,7 +52,7 @@ select
     'payments_delivered_hour' as name,
     json_build_object('company_id', company.company_id) as tags,
     coalesce(sum((run.counts -> 'payment' ->> 'merged')::bigint), 0) as value
-from company
+from sync.connection as company
 left join sync.run as run
     on
         company.company_id = run.company_id

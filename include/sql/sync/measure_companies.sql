@@ -21,16 +21,15 @@ position as (
 )
 
 select
-    'freshness_seconds' as name,
+    figure.name,
     json_build_object('company_id', position.company_id) as tags,
-    extract(epoch from position.age) as value
+    extract(epoch from figure.span) as value
 from position
-union all
-select
-    'freshness_limit_seconds' as name,
-    json_build_object('company_id', position.company_id) as tags,
-    extract(epoch from position.late_after) as value
-from position
+cross join lateral (
+    values
+    ('freshness_seconds', position.age),
+    ('freshness_limit_seconds', position.late_after)
+) as figure (name, span)
 union all
 select
     'companies' as name,
