@@ -61,7 +61,14 @@ DELIVERY_POOL = "quickbooks_delivery"
 LONGEST = timedelta(minutes=2)
 PEAKFLO_PAYMENTS = Asset(
     "peakflo_payments",
-    watchers=[AssetWatcher(name="payment_queued", trigger=NotificationTrigger(OUTBOX_DELIVERY))],
+    watchers=[
+        AssetWatcher(
+            name="payment_queued",
+            trigger=NotificationTrigger(
+                OUTBOX_DELIVERY, backlog="outbox/list_queued_companies", dag_id="peakflo_to_quickbooks"
+            ),
+        )
+    ],
 )
 
 

@@ -46,7 +46,13 @@ QUICKBOOKS_EVENTS = Asset(
     "quickbooks_events",
     watchers=[
         AssetWatcher(
-            name="event_received", trigger=NotificationTrigger(WEBHOOK_EVENT, pause_seconds=PAUSE_SECONDS)
+            name="event_received",
+            trigger=NotificationTrigger(
+                WEBHOOK_EVENT,
+                backlog="sync/list_companies_with_events",
+                dag_id="read_webhook_events",
+                pause_seconds=PAUSE_SECONDS,
+            ),
         )
     ],
 )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from tests.support.fixtures_local import RunningStack
 
-# The database wakes the DAG: the next round of its schedule is up to 300 seconds away.
-SOON_SECONDS = 30
+# Less than the time to the next round of the schedule, and enough for a machine that has much else to do.
+DEADLINE_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,18 @@ def cashier(running_stack: RunningStack) -> Iterator[Cashier]:
 def seconds_until_delivered(cashier: Cashier, payment_id: UUID) -> float:
     started = time.monotonic()
     while cashier.standing(payment_id) != ("agrees", "delivered"):
-        assert time.monotonic() - started < SOON_SECONDS, cashier.delivery(payment_id)
+        assert time.monotonic() - started < DEADLINE_SECONDS, cashier.delivery(payment_id)
         time.sleep(0.05)
     return time.monotonic() - started
+
+
+def count_runs(cashier: Cashier) -> dict[str, int]:
+    """Count the deliveries of the company by what began them."""
+    rows = cashier.bench.db.execute(
+        "select split_part(dag_run_id, '__', 1), count(*) from sync.run"
+        " where company_id = 'shop' and dag_id = 'peakflo_to_quickbooks' group by 1"
+    )
+    return dict(rows.fetchall())
 
 
 def test_a_payment_is_in_quickbooks_seconds_after_its_commit(cashier: Cashier):
@@ -55,3 +64,6 @@ def test_a_payment_is_in_quickbooks_seconds_after_its_commit(cashier: Cashier):
         print(f"delivered after {seconds_until_delivered(cashier, payment_id):.2f} s")
         assert cashier.states(payment_id) == {"payment": ["made"]}
         assert len(cashier.in_quickbooks()[str(payment_id)]) == 1
+    runs = count_runs(cashier)
+    assert runs["asset_triggered"] >= 4, runs
+    assert runs.get("scheduled", 0) <= 1, runs

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 START_SECONDS = 240
 # The triggerer listens some seconds after a DAG was read.
 LISTENING_SECONDS = 120
-LISTENING = "select 1 from pg_stat_activity where datname = current_database() and query = %s"
+# Who listens to a channel: the first statement after it has connected is to do so.
+LISTENING = """
+    select pid
+    from pg_stat_activity
+    where datname = current_database() and application_name = 'listen ' || %s and state = 'idle' and query <> ''
+"""
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
@@ -140,7 +145,7 @@ def switch_webhooks(stack: RunningStack, *, is_on: bool) -> str:
 def wait_for_listener(db: psycopg.Connection, channel: str) -> None:
     """Wait until Airflow is woken by what the receivables database notifies."""
     deadline = time.monotonic() + LISTENING_SECONDS
-    while db.execute(LISTENING, [f'listen "{channel}"']).fetchone() is None:
+    while db.execute(LISTENING, [channel]).fetchone() is None:
         assert time.monotonic() < deadline, f"nobody listens to {channel}"
         time.sleep(0.2)
 
