@@ -123,7 +123,8 @@ def _claim(db: Connection, channel: Channel, moment: datetime) -> list[Item]:
         "most": MOST_TOLD,
     }
     with db.cursor(row_factory=class_row(Item)) as cursor:
-        return cursor.execute(load("sync/claim_messages"), keys).fetchall()
+        claimed = cursor.execute(load("sync/claim_messages"), keys).fetchall()
+    return sorted(claimed, key=lambda item: item.message_id)
 
 
 def _hand_over(

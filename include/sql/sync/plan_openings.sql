@@ -15,4 +15,5 @@ where
     alert.closed_at is null
     and alert.gone_at is null
     and channel.removed_at is null
+order by alert.alert_id, channel.channel_id
 on conflict (alert_id, channel_id, kind) do nothing;

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from include.errors import ConfigurationError, UnreachableError
 from include.hooks.receivables_db import ReceivablesDbHook
 from local.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -40,10 +45,16 @@ def test_a_transaction_is_all_or_nothing(connection, db):
     assert db.execute("select count(*) from peakflo.company").fetchone() == (0,)
 
 
-def test_times_are_read_in_utc_whatever_the_server_prefers(connection, db, db_url):
-    [name] = db.execute("select current_database()").fetchone()
-    db.execute(f"alter database \"{name}\" set timezone to 'Asia/Tokyo'")
+@pytest.fixture
+def tokyo(db: psycopg.Connection) -> Iterator[None]:
+    """A database that prefers the time of Tokyo; other tests have it afterwards."""
+    database = sql.Identifier(db.info.dbname)
+    db.execute(sql.SQL("alter database {} set timezone to 'Asia/Tokyo'").format(database))
+    yield
+    db.execute(sql.SQL("alter database {} reset timezone").format(database))
 
+
+def test_times_are_read_in_utc_whatever_the_server_prefers(tokyo, connection):
     with ReceivablesDbHook().get_conn() as another:
         assert another.execute("show timezone").fetchone() == ("UTC",)
         [now] = another.execute("select now()").fetchone()

@@ -108,7 +108,9 @@ def test_it_listens_again_after_the_connection_was_lost_and_fires_for_what_it_mi
     assert asyncio.run(listen()) == [["acme"], ["borealis"]]
 
 
-def test_it_fires_again_until_what_it_fired_for_is_done(db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch):
+def test_it_fires_again_until_what_it_fired_for_is_done(
+    db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(notification, "AGAIN_SECONDS", 0.05)
     receive_event(db, "acme")
 
