@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
@@ -23,6 +24,10 @@ from include.web.runs import dag_runs_of, start
 from include.web.security import Admin, Operator, SignedIn, Viewer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycopg import Connection
+
     from include.receivables.company.companies import Company
 
 router = APIRouter(prefix="/companies/{company_id}/deliveries")
@@ -127,34 +132,67 @@ async def asked_in_airflow(
     return await required_actions.list_open(request, user, company, "payment", delivery_id)
 
 
-AskedInAirflow = Annotated[list[RequiredAction], Depends(asked_in_airflow)]
+@dataclass(frozen=True, slots=True)
+class ChosenPayment:
+    """
+    A payment about which somebody decides.
+
+    :param asked: what Airflow asked about it, before anything was decided.
+    """
+
+    db: Connection
+    company: Company
+    delivery_id: int
+    payment_id: UUID
+    asked: list[RequiredAction]
+
+    def decide(self, user: SignedIn, action: str, decide: Callable[..., object]) -> ChosenPayment:
+        """Decide, and write down in Airflow's audit log who did."""
+        decide(self.db, self.company, self.payment_id, by=user.name)
+        audit.record(
+            user,
+            f"quickbooks.delivery_{action}",
+            self.company.company_id,
+            delivery_id=self.delivery_id,
+        )
+        return self
 
 
-def needs_confirmation(
-    db: Db,
-    company: KnownCompany,
-    payment_id: KnownPayment,
-    confirmed: Annotated[str, Form()] = "",
-) -> bool:
-    """Tell whether a retry may be wrong, and nobody has said that it is not."""
-    return read_choices(db, company, payment_id).doubt is not None and confirmed != CONFIRMED
-
-
-def retried(
-    user: Operator,
+def chosen_payment(
     db: Db,
     company: KnownCompany,
     delivery_id: int,
     payment_id: KnownPayment,
-    asked: AskedInAirflow,
-    is_unsure: Annotated[bool, Depends(needs_confirmation)],
-) -> list[RequiredAction] | None:
-    """Decide to retry a payment, unless somebody is to be sure of it first, and return what Airflow asked about it."""
-    if is_unsure:
+    asked: Annotated[list[RequiredAction], Depends(asked_in_airflow)],
+) -> ChosenPayment:
+    """Return the payment that a path names, to be decided about."""
+    return ChosenPayment(db, company, delivery_id, payment_id, asked)
+
+
+Chosen = Annotated[ChosenPayment, Depends(chosen_payment)]
+
+
+def retried(user: Operator, payment: Chosen, confirmed: Annotated[str, Form()] = "") -> ChosenPayment | None:
+    """Retry a payment, unless that may be wrong and nobody has said that it is not."""
+    doubt = read_choices(payment.db, payment.company, payment.payment_id).doubt
+    if doubt is not None and confirmed != CONFIRMED:
         return None
-    decisions.retry(db, company, payment_id, by=user.name)
-    audit.record(user, "quickbooks.delivery_retry", company.company_id, delivery_id=delivery_id)
-    return asked
+    return payment.decide(user, "retry", decisions.retry)
+
+
+def approved(user: Admin, payment: Chosen) -> ChosenPayment:
+    """Approve a payment."""
+    return payment.decide(user, "approve", decisions.approve)
+
+
+def relinked(user: Operator, payment: Chosen) -> ChosenPayment:
+    """Relink a payment."""
+    return payment.decide(user, "relink", decisions.relink)
+
+
+def ignored(user: Operator, payment: Chosen) -> ChosenPayment:
+    """Ignore how a payment differs."""
+    return payment.decide(user, "ignore", decisions.ignore)
 
 
 @router.post("/{delivery_id}/retry")
@@ -163,107 +201,51 @@ async def retry_delivery(
     user: Operator,
     company: KnownCompany,
     delivery_id: int,
-    asked: Annotated[list[RequiredAction] | None, Depends(retried)],
+    payment: Annotated[ChosenPayment | None, Depends(retried)],
 ) -> RedirectResponse:
     """Let a delivery go on; where that may be wrong, only after its consequences were shown."""
-    if asked is None:
+    if payment is None:
         return redirect(request, user, f"companies/{company.company_id}/deliveries/{delivery_id}/retry")
-    await required_actions.end(request, user, asked, "retry")
-    return await _deliver_now(request, user, company, delivery_id)
-
-
-def approved(
-    user: Admin,
-    db: Db,
-    company: KnownCompany,
-    delivery_id: int,
-    payment_id: KnownPayment,
-    asked: AskedInAirflow,
-) -> list[RequiredAction]:
-    """Approve a payment, and return what Airflow asked about it."""
-    decisions.approve(db, company, payment_id, by=user.name)
-    audit.record(user, "quickbooks.delivery_approve", company.company_id, delivery_id=delivery_id)
-    return asked
-
-
-def relinked(
-    user: Operator,
-    db: Db,
-    company: KnownCompany,
-    delivery_id: int,
-    payment_id: KnownPayment,
-    asked: AskedInAirflow,
-) -> list[RequiredAction]:
-    """Relink a payment, and return what Airflow asked about it."""
-    decisions.relink(db, company, payment_id, by=user.name)
-    audit.record(user, "quickbooks.delivery_relink", company.company_id, delivery_id=delivery_id)
-    return asked
-
-
-def ignored(
-    user: Operator,
-    db: Db,
-    company: KnownCompany,
-    delivery_id: int,
-    payment_id: KnownPayment,
-    asked: AskedInAirflow,
-) -> list[RequiredAction]:
-    """Ignore how a payment differs, and return what Airflow asked about it."""
-    decisions.ignore(db, company, payment_id, by=user.name)
-    audit.record(user, "quickbooks.delivery_ignore", company.company_id, delivery_id=delivery_id)
-    return asked
+    await required_actions.end(request, user, payment.asked, "retry")
+    return await _deliver_now(request, user, payment)
 
 
 @router.post("/{delivery_id}/ignore")
 async def ignore_delivery(
-    request: Request,
-    user: Operator,
-    company: KnownCompany,
-    delivery_id: int,
-    asked: Annotated[list[RequiredAction], Depends(ignored)],
+    request: Request, user: Operator, payment: Annotated[ChosenPayment, Depends(ignored)]
 ) -> RedirectResponse:
     """Ignore how a payment differs, or let go of one that was not sent."""
-    await required_actions.end(request, user, asked, "ignore")
+    await required_actions.end(request, user, payment.asked, "ignore")
     return redirect(
         request,
         user,
-        f"companies/{company.company_id}/deliveries/{delivery_id}",
+        f"companies/{payment.company.company_id}/deliveries/{payment.delivery_id}",
         notice="Ignored, until it changes. What was not sent is not sent any more; Retry takes that back.",
     )
 
 
 @router.post("/{delivery_id}/approve")
 async def approve_delivery(
-    request: Request,
-    user: Admin,
-    company: KnownCompany,
-    delivery_id: int,
-    asked: Annotated[list[RequiredAction], Depends(approved)],
+    request: Request, user: Admin, payment: Annotated[ChosenPayment, Depends(approved)]
 ) -> RedirectResponse:
     """Let a payment go that is larger than the company lets go by itself."""
-    await required_actions.end(request, user, asked, "approve")
-    return await _deliver_now(request, user, company, delivery_id)
+    await required_actions.end(request, user, payment.asked, "approve")
+    return await _deliver_now(request, user, payment)
 
 
 @router.post("/{delivery_id}/relink")
 async def relink_delivery(
-    request: Request,
-    user: Operator,
-    company: KnownCompany,
-    delivery_id: int,
-    asked: Annotated[list[RequiredAction], Depends(relinked)],
+    request: Request, user: Operator, payment: Annotated[ChosenPayment, Depends(relinked)]
 ) -> RedirectResponse:
     """Apply a payment to the invoice that took the place of the one it was taken for."""
-    await required_actions.end(request, user, asked, "relink")
-    return await _deliver_now(request, user, company, delivery_id)
+    await required_actions.end(request, user, payment.asked, "relink")
+    return await _deliver_now(request, user, payment)
 
 
-async def _deliver_now(
-    request: Request, user: SignedIn, company: Company, delivery_id: int
-) -> RedirectResponse:
+async def _deliver_now(request: Request, user: SignedIn, payment: ChosenPayment) -> RedirectResponse:
     """Have the company's payments delivered now, and go back to the one that was decided about."""
-    follow_up = problem_actions.delivery_follow_up(company)
-    return await start(request, user, company, follow_up, f"deliveries/{delivery_id}")
+    follow_up = problem_actions.delivery_follow_up(payment.company)
+    return await start(request, user, payment.company, follow_up, f"deliveries/{payment.delivery_id}")
 
 
 def _delivery(db: Db, company: KnownCompany, delivery_id: int) -> Json:
