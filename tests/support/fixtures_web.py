@@ -26,6 +26,7 @@ from local import environment
 from local.directory import ROLES, LocalDirectory
 from local.ports import HOST, free_port
 from tests.support.airflow_settings import FERNET_KEY, define_connections
+from tests.support.killing import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,8 @@ USERS = {**ROLES, "viewer": "viewer"}
 START_SECONDS = 120
 POLL_SECONDS = 0.2
 TIMEOUT = 30
+# What becomes of webhook deliveries that are not taken.
+REFUSALS = ["unsigned", "forged", "not_configured", "malformed", "too_large"]
 
 
 class Browser(requests.Session):
@@ -49,17 +52,22 @@ class Browser(requests.Session):
     A session of one user that follows no redirect unless told to with ``follow=True``.
 
     :param url: of Airflow, with its base path.
+    :param refused: takes the status of each webhook delivery that is refused.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, refused: list[int]) -> None:
         super().__init__()
         self.airflow_url = url
+        self.refused = refused
 
     def request(self, method: str, url: str, **arguments: Any) -> requests.Response:  # type: ignore[override]
         """Ask for a path below the app (``companies/acme``), one of the server (``/api/v2/…``), or a URL."""
         arguments["allow_redirects"] = arguments.pop("follow", False)
         arguments.setdefault("timeout", TIMEOUT)
-        return super().request(method, self.absolute(url), **arguments)
+        answer = super().request(method, self.absolute(url), **arguments)
+        if method == "POST" and url == "webhook" and 400 <= answer.status_code < 500:
+            self.refused.append(answer.status_code)
+        return answer
 
     def absolute(self, path: str) -> str:
         """Return the URL of a path."""
@@ -95,12 +103,13 @@ class Web:
     log: Path
     db: psycopg.Connection | None = None
     sandbox: SandboxControl | None = None
+    refused: list[int] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def anonymous(self) -> Browser:
         """Somebody who is not signed in."""
-        return Browser(self.url)
+        return Browser(self.url, self.refused)
 
     def token(self, user: str) -> str:
         """Return a user's token for Airflow's API."""
@@ -116,13 +125,13 @@ class Web:
         """Return a session of ``viewer``, ``reminder`` (role user), ``engineer`` (role op) or ``admin``."""
         if user not in self._tokens:
             self._tokens[user] = self.token(user)
-        browser = Browser(self.url)
+        browser = Browser(self.url, self.refused)
         browser.cookies.set("_token", self._tokens[user])
         return browser
 
     def sign_in(self, user: str) -> Browser:
         """Sign a user in anew."""
-        browser = Browser(self.url)
+        browser = Browser(self.url, self.refused)
         browser.cookies.set("_token", self.token(user))
         return browser
 
@@ -157,9 +166,19 @@ def web_server(
 
 
 @pytest.fixture
-def web(web_server: Web, db: psycopg.Connection, sandbox: SandboxControl) -> Web:
+def web(web_server: Web, db: psycopg.Connection, sandbox: SandboxControl) -> Iterator[Web]:
     """The pages over an empty receivables database and a sandbox without companies."""
-    return replace(web_server, db=db, sandbox=sandbox)
+    web = replace(web_server, db=db, sandbox=sandbox, refused=[])
+    yield web
+    # The server counts them a moment later: not in the next test's database.
+    wait_until(lambda: count_refused(db) >= len(web.refused))
+
+
+def count_refused(db: psycopg.Connection) -> int:
+    """Count the refused webhook deliveries that are saved."""
+    counted = "select coalesce(sum(total), 0)::bigint from sync.webhook_count where outcome = any(%s)"
+    [(total,)] = db.execute(counted, [REFUSALS]).fetchall()
+    return int(total)
 
 
 @pytest.fixture

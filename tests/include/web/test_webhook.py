@@ -12,6 +12,7 @@ import pytest
 from include.receivables.inbound import webhooks
 from local.directory import LocalDirectory
 from local.files import read_json
+from tests.support.fixtures_web import REFUSALS
 from tests.support.killing import wait_until
 from tests.support.quick_start import connect_as_imported
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from include.receivables.company.companies import Company
     from tests.support.fixtures_web import Web
     from tests.support.workbench import Workbench
-
-REFUSALS = {"unsigned", "forged", "not_configured", "malformed", "too_large"}
 
 
 @pytest.fixture
@@ -86,7 +85,7 @@ def counts(web: Web) -> dict[str, int]:
 
 
 def wait_until_counted(web: Web, reason: str) -> None:
-    """Wait until refusals are saved; those of an earlier test may be among them."""
+    """Wait until refusals are saved."""
     assert web.db is not None
     counted = "select from sync.webhook_count where outcome = %s"
     wait_until(lambda: web.db.execute(counted, [reason]).fetchone() is not None)
