@@ -9,18 +9,17 @@ from tenacity import wait_none
 from xdist.scheduler import LoadScopeScheduling
 
 from include.quickbooks import client
-from include.quickbooks.oauth import OAuthApp
-from include.receivables.company.access import Access
-from include.receivables.company.tokens import TokenCipher
 from tests.support import airflow_settings  # before anything imports Airflow
 from tests.support.databases import Databases
 from tests.support.kept_companies import KeptCompanies
+from tests.support.other_process import Keys
 from tests.support.sandbox_process import running_sandbox
 from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from include.receivables.company.access import Access
     from local.embedded_postgres import EmbeddedPostgres
     from sandbox.control import SandboxControl
 
@@ -104,20 +103,15 @@ def sandbox(sandbox_process: SandboxControl, sandbox_profile: str) -> SandboxCon
 
 
 @pytest.fixture
-def access(sandbox: SandboxControl, db_url: str) -> Access:
+def keys(sandbox: SandboxControl, db_url: str) -> Keys:
+    """What it takes to work with an empty database and the sandbox, in this process or another."""
+    return Keys.of(sandbox, db_url, airflow_settings.FERNET_KEY)
+
+
+@pytest.fixture
+def access(keys: Keys) -> Access:
     """Access to an empty database and to the sandbox."""
-    return Access(
-        connect=lambda: psycopg.connect(db_url, autocommit=True, prepare_threshold=None),
-        app=OAuthApp(
-            "sandbox-client",
-            "sandbox-secret",
-            environment="sandbox",
-            redirect_uri="http://127.0.0.1/callback",
-            discovery_url=f"{sandbox.base_url}/.well-known/openid_sandbox_configuration",
-        ),
-        cipher=TokenCipher(airflow_settings.FERNET_KEY),
-        api_url=sandbox.base_url,
-    )
+    return keys.access()
 
 
 @pytest.fixture(scope="session")

@@ -11,40 +11,35 @@ from playwright.sync_api import expect, sync_playwright
 
 from include.receivables.outbound import decisions
 from include.receivables.outbound.rules import set_rules
-from sandbox.control import SandboxControl
 from tests.support.airflow_client import AirflowClient
 from tests.support.asked import BELIEVE, doubt_deletions
 from tests.support.bookkeeper import Bookkeeper
 from tests.support.browser import PATIENCE_MS, QUIET, Person, find_chromium
 from tests.support.cashier import Cashier
 from tests.support.deciding import DAG_ID, ask_now, open_questions, respond, run_of, states, wait_for_question
-from tests.support.other_process import Keys
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
     from tests.support.fixtures_local import RunningStack
+    from tests.support.workbench import Workbench
 
 COMPANY_ID = "till"
 
 
 @pytest.fixture(scope="module")
-def cashier(running_stack: RunningStack) -> Iterator[Cashier]:
+def cashier(running_stack_bench: Workbench) -> Iterator[Cashier]:
     """A company whose payments wait for approval; it is paused at the end: other tests count the connected ones."""
-    sandbox = SandboxControl(running_stack.sandbox_url)
-    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
-    with psycopg.connect(running_stack.database_url, autocommit=True) as db:
-        bench = Workbench(keys.access(), sandbox, db)
-        company = bench.imported("demo", company_id=COMPANY_ID)
-        sandbox.change_settings(company.realm_id, throttle="off")
-        with Bookkeeper(sandbox, company.realm_id) as books:
-            taken = Cashier(bench, company, books)
-            taken.map_accounts()
-            set_rules(db, company, approval_above=99)
-            yield taken
-        db.execute("update sync.connection set status = 'paused' where company_id = %s", [COMPANY_ID])
+    bench = running_stack_bench
+    company = bench.imported("demo", company_id=COMPANY_ID)
+    bench.sandbox.change_settings(company.realm_id, throttle="off")
+    with Bookkeeper(bench.sandbox, company.realm_id) as books:
+        taken = Cashier(bench, company, books)
+        taken.map_accounts()
+        set_rules(bench.db, company, approval_above=99)
+        yield taken
+    bench.db.execute("update sync.connection set status = 'paused' where company_id = %s", [COMPANY_ID])
 
 
 @pytest.fixture

@@ -3,41 +3,35 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
 from include.triggers.notification import OUTBOX_DELIVERY
-from sandbox.control import SandboxControl
 from tests.support.bookkeeper import Bookkeeper
 from tests.support.cashier import Cashier
 from tests.support.fixtures_local import wait_for_listener
-from tests.support.other_process import Keys
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from tests.support.fixtures_local import RunningStack
+    from tests.support.workbench import Workbench
+
 
 # Less than the time to the next round of the schedule, and enough for a machine that has much else to do.
 DEADLINE_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
-def cashier(running_stack: RunningStack) -> Iterator[Cashier]:
+def cashier(running_stack_bench: Workbench) -> Iterator[Cashier]:
     """A company of the running stack, which is paused at the end: other tests count those that are connected."""
-    sandbox = SandboxControl(running_stack.sandbox_url)
-    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
-    with psycopg.connect(running_stack.database_url, autocommit=True) as db:
-        bench = Workbench(keys.access(), sandbox, db)
-        company = bench.imported("demo", company_id="shop")
-        sandbox.change_settings(company.realm_id, throttle="off")
-        with Bookkeeper(sandbox, company.realm_id) as books:
-            taken = Cashier(bench, company, books)
-            taken.map_accounts()
-            yield taken
-        db.execute("update sync.connection set status = 'paused' where company_id = 'shop'")
+    bench = running_stack_bench
+    company = bench.imported("demo", company_id="shop")
+    bench.sandbox.change_settings(company.realm_id, throttle="off")
+    with Bookkeeper(bench.sandbox, company.realm_id) as books:
+        taken = Cashier(bench, company, books)
+        taken.map_accounts()
+        yield taken
+    bench.db.execute("update sync.connection set status = 'paused' where company_id = 'shop'")
 
 
 def seconds_until_delivered(cashier: Cashier, payment_id: UUID) -> float:

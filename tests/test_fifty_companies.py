@@ -4,20 +4,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
-from sandbox.control import SandboxControl
 from tests.support.airflow_client import AirflowClient
-from tests.support.other_process import Keys
 from tests.support.quick_start import connect_as_imported, disconnect_in_quickbooks
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import psycopg
+
     from include.receivables.company import companies
     from tests.support.fixtures_local import RunningStack
+    from tests.support.workbench import Workbench
 
 DAG_ID = "quickbooks_to_peakflo"
 COUNT = 50
@@ -42,31 +41,28 @@ class Cycle:
 
 
 @pytest.fixture(scope="module")
-def cycle(running_stack: RunningStack) -> Iterator[Cycle]:
+def cycle(running_stack: RunningStack, running_stack_bench: Workbench) -> Iterator[Cycle]:
     engineer = AirflowClient(running_stack, "engineer")
-    sandbox = SandboxControl(running_stack.sandbox_url)
-    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
-    with psycopg.connect(running_stack.database_url, autocommit=True) as db:
-        bench = Workbench(keys.access(), sandbox, db)
-        # Nothing of the schedule may run between the faults and the run that has to meet them.
-        engineer.wait_for_quiet(DAG_ID)
-        connected = connect_up_to(bench, COUNT)
-        sandbox.add_fault("500", realm=connected["broken"].realm_id)
-        sandbox.add_fault("429", realm=connected["throttled"].realm_id)
-        disconnect_in_quickbooks(bench, connected["revoked"])
-        sandbox.expire(connected["revoked"].realm_id)
-        started_at = datetime.now(UTC)
-        run_id = engineer.run(DAG_ID)
-        tasks = {
-            task["rendered_map_index"]: task
-            for task in engineer.tasks(DAG_ID, run_id)
-            if task["task_id"] == "sync"
-        }
-        yield Cycle(run_id, started_at, tasks, engineer, db)
-        sandbox.clear_faults()
-        db.execute(
-            "update sync.connection set status = 'paused' where company_id = any(%s)", [list(connected)]
-        )
+    bench, sandbox = running_stack_bench, running_stack_bench.sandbox
+    # Nothing of the schedule may run between the faults and the run that has to meet them.
+    engineer.wait_for_quiet(DAG_ID)
+    connected = connect_up_to(bench, COUNT)
+    sandbox.add_fault("500", realm=connected["broken"].realm_id)
+    sandbox.add_fault("429", realm=connected["throttled"].realm_id)
+    disconnect_in_quickbooks(bench, connected["revoked"])
+    sandbox.expire(connected["revoked"].realm_id)
+    started_at = datetime.now(UTC)
+    run_id = engineer.run(DAG_ID)
+    tasks = {
+        task["rendered_map_index"]: task
+        for task in engineer.tasks(DAG_ID, run_id)
+        if task["task_id"] == "sync"
+    }
+    yield Cycle(run_id, started_at, tasks, engineer, bench.db)
+    sandbox.clear_faults()
+    bench.db.execute(
+        "update sync.connection set status = 'paused' where company_id = any(%s)", [list(connected)]
+    )
 
 
 def connect_up_to(bench: Workbench, count: int) -> dict[str, companies.Company]:

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
-from sandbox.control import SandboxControl
 from tests.support.airflow_client import AirflowClient
 from tests.support.bookkeeper import Bookkeeper
 from tests.support.expected import peakflo_id
 from tests.support.oracle import Oracle
-from tests.support.other_process import Keys
 from tests.support.quick_start import connect_as_imported
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
 
     from include.receivables.company.companies import Company
     from tests.support.fixtures_local import RunningStack
+    from tests.support.workbench import Workbench
 
 DAG_ID = "refresh_before_reminder"
 TASK_ID = "refresh_and_judge"
@@ -95,14 +92,13 @@ class Books:
 
 
 @pytest.fixture(scope="module")
-def bench(running_stack: RunningStack) -> Iterator[Workbench]:
+def bench(running_stack_bench: Workbench) -> Iterator[Workbench]:
     """Companies of the running stack, which are paused at the end: other tests count those that are connected."""
-    sandbox = SandboxControl(running_stack.sandbox_url)
-    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
-    with psycopg.connect(running_stack.database_url, autocommit=True) as db:
-        yield Workbench(keys.access(), sandbox, db)
-        sandbox.clear_faults()
-        db.execute("update sync.connection set status = 'paused' where company_id like 'remind-%%'")
+    yield running_stack_bench
+    running_stack_bench.sandbox.clear_faults()
+    running_stack_bench.db.execute(
+        "update sync.connection set status = 'paused' where company_id like 'remind-%%'"
+    )
 
 
 @pytest.fixture(scope="module")

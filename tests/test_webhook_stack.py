@@ -3,33 +3,27 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 
 from include.triggers.notification import WEBHOOK_EVENT
-from sandbox.control import SandboxControl
 from tests.support.airflow_client import AirflowClient
 from tests.support.bookkeeper import Bookkeeper
 from tests.support.fixtures_local import switch_webhooks, wait_for_listener
-from tests.support.other_process import Keys
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from include.receivables.company.companies import Company
     from tests.support.fixtures_local import RunningStack
+    from tests.support.workbench import Workbench
 
 # The 5-minute sync would take the changes in as well, but not so soon.
 SOON_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def bench(running_stack: RunningStack) -> Iterator[Workbench]:
-    sandbox = SandboxControl(running_stack.sandbox_url)
-    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
-    with psycopg.connect(running_stack.database_url, autocommit=True) as db:
-        yield Workbench(keys.access(), sandbox, db)
+def bench(running_stack_bench: Workbench) -> Workbench:
+    return running_stack_bench
 
 
 @pytest.fixture(scope="module")

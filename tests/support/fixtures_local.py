@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from local.directory import ROOT, LocalDirectory
@@ -16,12 +17,12 @@ from local.embedded_postgres import EmbeddedPostgres
 from local.environment import CONNECTIONS, read_env_file
 from local.ports import free_port
 from sandbox.control import SandboxControl
+from tests.support.other_process import Keys
+from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    import psycopg
 
 START_SECONDS = 240
 # The triggerer listens some seconds after a DAG was read.
@@ -197,3 +198,12 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
         yield stack
     finally:
         run_command("stop", directory=directory)
+
+
+@pytest.fixture(scope="module")
+def running_stack_bench(running_stack: RunningStack) -> Iterator[Workbench]:
+    """Companies of the running installation; a test pauses its own at the end: others count the connected ones."""
+    sandbox = SandboxControl(running_stack.sandbox_url)
+    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
+    with psycopg.connect(running_stack.database_url, autocommit=True) as db:
+        yield Workbench(keys.access(), sandbox, db)

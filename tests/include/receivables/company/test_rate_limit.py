@@ -10,7 +10,6 @@ import pytest
 from include.receivables.company.rate_limit import MOST, PERIOD, SharedRateLimiter
 from include.receivables.company.side_connection import SideConnection
 from include.sql import load
-from tests.support.airflow_settings import FERNET_KEY
 from tests.support.other_process import Keys, count_accounts, run_at_once
 from tests.support.quick_start import connect_as_imported
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Barrier
 
-    from include.receivables.company.access import Access
     from sandbox.control import SandboxControl
     from tests.support.workbench import Workbench
 
@@ -36,16 +34,6 @@ def sandbox(sandbox: SandboxControl) -> SandboxControl:
     """The sandbox with QuickBooks' own limits."""
     sandbox.change_settings(throttle="on")
     return sandbox
-
-
-@pytest.fixture
-def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, FERNET_KEY)
-
-
-@pytest.fixture
-def access(keys: Keys) -> Access:
-    return keys.access()
 
 
 def reserve(start: Barrier, db_url: str, realm_id: str, times: int) -> list[float]:

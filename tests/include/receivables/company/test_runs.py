@@ -10,26 +10,13 @@ from include.quickbooks.calls import CallCounts
 from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import company_run, end_concurrent_run, start_concurrent_run
 from include.receivables.inbound import jobs
-from tests.support.airflow_settings import FERNET_KEY
 from tests.support.other_process import Keys, die_in_mid_run, run_elsewhere
 from tests.support.quick_start import connect_as_imported, held
 
 if TYPE_CHECKING:
-    from include.receivables.company.access import Access
     from include.receivables.company.companies import Company
     from include.receivables.company.runs import Run
-    from sandbox.control import SandboxControl
     from tests.support.workbench import Workbench
-
-
-@pytest.fixture
-def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, FERNET_KEY)
-
-
-@pytest.fixture
-def access(keys: Keys) -> Access:
-    return keys.access()
 
 
 def test_a_company_at_which_another_process_is_at_work_is_busy(bench: Workbench):

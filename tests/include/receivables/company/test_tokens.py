@@ -28,9 +28,7 @@ from tests.support.quick_start import connect_as_imported, disconnect_in_quickbo
 if TYPE_CHECKING:
     import psycopg
 
-    from include.receivables.company.access import Access
     from include.receivables.company.companies import Company
-    from sandbox.control import SandboxControl
     from tests.support.workbench import Workbench
 
 DAY = 86_400
@@ -45,17 +43,6 @@ NO_DISCONNECT = (
     "server_error",
     "slow_down",
 )
-
-
-@pytest.fixture
-def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, FERNET_KEY)
-
-
-@pytest.fixture
-def access(keys: Keys) -> Access:
-    """Access with a key that the tests know."""
-    return keys.access()
 
 
 @pytest.fixture

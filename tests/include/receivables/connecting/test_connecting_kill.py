@@ -11,36 +11,21 @@ from include.receivables.company import companies
 from include.receivables.connecting import consent
 from include.receivables.connecting.consent import Answer, ConnectError, Visitor
 from tests.support import killed_connecting
-from tests.support.airflow_settings import FERNET_KEY
 from tests.support.consent import decide, query_of
 from tests.support.killed_connecting import CONNECTED
 from tests.support.killing import preloaded, when_free
-from tests.support.other_process import Keys
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext as Processes
 
-    import psycopg
-
     from include.receivables.company.companies import Company
-    from sandbox.control import SandboxControl
+    from tests.support.other_process import Keys
+    from tests.support.workbench import Workbench
 
 # Every step with 1; a sample without, since the steps of a connection are many.
 STRIDE = int(os.environ.get("CONNECT_KILL_STRIDE", "7"))
 ADMIN = Visitor("admin", "session")
 PATIENCE = 30
-
-
-@pytest.fixture
-def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, FERNET_KEY)
-
-
-@pytest.fixture
-def bench(keys: Keys, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
-    """The usual bench, with keys that other processes can be told."""
-    return Workbench(keys.access(), sandbox, db)
 
 
 @pytest.fixture(scope="module")

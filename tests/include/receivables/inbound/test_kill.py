@@ -7,31 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import repeated_job, truth
-from tests.support.airflow_settings import FERNET_KEY
 from tests.support.killing import PATIENCE, preloaded, when_free
-from tests.support.other_process import Keys
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext as Processes
 
-    import psycopg
-
     from include.receivables.company.companies import Company
-    from sandbox.control import SandboxControl
+    from tests.support.other_process import Keys
+    from tests.support.workbench import Workbench
 
 MANY = {"customers": 60, "invoices": 2500, "payments": 1200}
-
-
-@pytest.fixture
-def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, FERNET_KEY)
-
-
-@pytest.fixture
-def bench(keys: Keys, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
-    """The usual bench, with keys that other processes can be told."""
-    return Workbench(keys.access(), sandbox, db)
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.airflow_settings import FERNET_KEY
 from tests.support.cashier import Cashier
 from tests.support.delivery_campaign import INVOICED, MOST_LIKELY, Campaign
 from tests.support.delivery_trace import Trace
 from tests.support.killing import preloaded
-from tests.support.other_process import Keys
 from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from sandbox.control import SandboxControl
     from tests.support.bookkeeper import Bookkeeper
     from tests.support.delivery_ledger import Ledger
+    from tests.support.other_process import Keys
 
 PAYMENTS = int(os.environ.get("DELIVERY_CAMPAIGN_PAYMENTS", "40"))
 SEED = int(os.environ.get("DELIVERY_CAMPAIGN_SEED", "8"))
@@ -34,11 +33,6 @@ COMPANIES = 4
 KINDS_OF_FAULT = 15
 
 logger = logging.getLogger(__name__)
-
-
-@pytest.fixture
-def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, FERNET_KEY)
 
 
 @pytest.fixture

@@ -17,13 +17,10 @@ from include.receivables import outbound
 from include.receivables.outbound import decisions
 from include.receivables.outbound.situation import REPLAY_WINDOW, SETTLED_AFTER
 from tests.support import killed_delivery
-from tests.support.airflow_settings import FERNET_KEY
 from tests.support.delivery_trace import Trace
 from tests.support.fuse import ANSWERED, ANY, COMMIT, COMMITTED, SENDING, UNNAMED
 from tests.support.killed_delivery import Deliverer
 from tests.support.killing import PATIENCE, preloaded, wait_until, when_free
-from tests.support.other_process import Keys
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +28,8 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess as Process
     from uuid import UUID
 
-    import psycopg
-
-    from sandbox.control import SandboxControl
     from tests.support.cashier import Cashier
+    from tests.support.other_process import Keys
 
 # Each combination once, unless more is asked for.
 DELIVERIES = int(os.environ.get("DELIVERY_KILLS", "0"))
@@ -345,17 +340,6 @@ class Scene:
             assert len(entries.get(str(payment_id), [])) == (bool(work.columns) and not is_gone)
         assert self.cashier.problems() == []
         assert self.trace.objections(self.cashier.bench.db) == []
-
-
-@pytest.fixture
-def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, FERNET_KEY)
-
-
-@pytest.fixture
-def bench(keys: Keys, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
-    """The usual bench, with keys that other processes can be told."""
-    return Workbench(keys.access(), sandbox, db)
 
 
 @pytest.fixture(scope="module")

@@ -12,23 +12,19 @@ import pytest
 
 from tests.include.receivables.proof.test_reconciling import prove
 from tests.support import killed_proof, truth
-from tests.support.airflow_settings import FERNET_KEY
 from tests.support.damages import Vandal
 from tests.support.fuse import ANY, UNNAMED
 from tests.support.killing import PATIENCE, preloaded, when_free
-from tests.support.other_process import Keys
-from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.context import ForkServerContext as Processes
     from pathlib import Path
 
-    import psycopg
-
     from include.receivables.company.companies import Company
-    from sandbox.control import SandboxControl
     from tests.support.bookkeeper import Bookkeeper
+    from tests.support.other_process import Keys
+    from tests.support.workbench import Workbench
 
 # A proof dies at each so-manieth point of its work.
 STRIDE = int(os.environ.get("PROOF_KILL_STRIDE", "5"))
@@ -51,17 +47,6 @@ PHASES = {
     "before recording": "proof/save",
     "before its run ends": "sync/end_run",
 }
-
-
-@pytest.fixture
-def keys(sandbox: SandboxControl, db_url: str) -> Keys:
-    return Keys.of(sandbox, db_url, FERNET_KEY)
-
-
-@pytest.fixture
-def bench(keys: Keys, sandbox: SandboxControl, db: psycopg.Connection) -> Workbench:
-    """The usual bench, with keys that other processes can be told."""
-    return Workbench(keys.access(), sandbox, db)
 
 
 @pytest.fixture(scope="module")
