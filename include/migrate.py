@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from include.databases import AIRFLOW, OWNER, USERS
 from include.errors import ConfigurationError
 from include.sql import FOLDER, load
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MIGRATIONS = FOLDER / "migrations"
-URL_VARIABLE = "AIRFLOW_CONN_RECEIVABLES_DB"
 
 
 def migrate(connection: psycopg.Connection, *, until: str | None = None) -> list[str]:
@@ -31,11 +31,13 @@ def migrate(connection: psycopg.Connection, *, until: str | None = None) -> list
     :param connection: a connection in autocommit mode to the receivables database.
     :param until: the last migration to apply, for tests of an upgrade; all when omitted.
     :return: the names of the migrations applied now.
-    :raises ConfigurationError: when a migration was edited after it had been applied.
+    :raises ConfigurationError: when a migration was edited after it had been applied, or the database's users are
+        missing.
     """
     applied = []
     with connection.transaction():
         connection.execute(load("migrations/lock"))
+        _check_users(connection)
         connection.execute(load("migrations/create_table"))
         known: dict[str, str] = dict(connection.execute(load("migrations/list_applied")).fetchall())
         for path in _files(until):
@@ -48,6 +50,16 @@ def migrate(connection: psycopg.Connection, *, until: str | None = None) -> list
             applied.append(path.stem)
             logger.info("Applied migration %s.", path.stem)
     return applied
+
+
+def _check_users(connection: psycopg.Connection) -> None:
+    known = {name for (name,) in connection.execute(load("roles/list_users")).fetchall()}
+    missing = sorted(name for name, _ in USERS.values() if name not in known | {AIRFLOW})
+    if missing:
+        raise ConfigurationError(
+            f"The PostgreSQL server has no {', '.join(missing)}: let an administrator run "
+            "`python -m include.databases` first."
+        )
 
 
 def _files(until: str | None) -> list[Path]:
@@ -65,10 +77,10 @@ def _check_unedited(path: Path, applied: str, checksum: str) -> None:
 def main() -> int:
     """Apply the migrations to the database named on the command line or in the environment."""
     parser = argparse.ArgumentParser(prog="python -m include.migrate", description=__doc__)
-    parser.add_argument("--url", default=os.environ.get(URL_VARIABLE), help=f"default: ${URL_VARIABLE}")
+    parser.add_argument("--url", default=os.environ.get(OWNER), help=f"its owner's; default: ${OWNER}")
     url = parser.parse_args().url
     if not url:
-        parser.error(f"name the database with --url or {URL_VARIABLE}.")
+        parser.error(f"name the database with --url or {OWNER}.")
     try:
         with _connect(url) as connection:
             applied = migrate(connection)

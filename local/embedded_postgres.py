@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hmac
 import os
 import secrets
 import shutil
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import psutil
 import psycopg
-from psycopg import sql
 from psycopg.pq import PGconn, Ping
 
+from include import databases
 from local.errors import LocalError
 from local.files import private_directory, write_private
 from local.ports import HOST, free_port, is_free
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER = "postgres"
-DATABASES = ("airflow", "receivables")
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -50,6 +50,15 @@ CLUSTER = (
 )
 START_SECONDS = 120  # crash recovery of a large cluster may take long
 STOP_SECONDS = 60
+
+
+def password_of(user: str, secret: str) -> str:
+    """
+    Return a user's password: none of them can be told from another but with the administrator's.
+
+    :param secret: the administrator's password.
+    """
+    return secret if user == USER else hmac.digest(secret.encode(), user.encode(), "sha256").hex()
 
 
 class EmbeddedPostgres:
@@ -80,10 +89,17 @@ class EmbeddedPostgres:
         """The port of the current or last start."""
         return int((self.directory / "port").read_text())
 
-    def url(self, database: str, driver: str = "postgresql") -> str:
-        """Return the URL of a database."""
-        password = (self.directory / "password").read_text()
-        return f"{driver}://{USER}:{password}@{HOST}:{self.port}/{database}"
+    def url(self, database: str, user: str = USER) -> str:
+        """Return the URL of a database for the administrator or another user."""
+        secret = (self.directory / "password").read_text()
+        return f"postgresql://{user}:{password_of(user, secret)}@{HOST}:{self.port}/{database}"
+
+    def urls(self) -> dict[str, str]:
+        """Return the URLs of the users of Airflow's database and of the receivables database, by their variables."""
+        return {
+            variable: self.url("airflow" if user == "airflow" else "receivables", user)
+            for variable, (user, _) in databases.USERS.items()
+        }
 
     def start(self) -> EmbeddedPostgres:
         """Start the server, unless it runs, and make its databases, unless they exist."""
@@ -95,8 +111,8 @@ class EmbeddedPostgres:
                     self._create_cluster()
                 self._clear_stale_lock()
                 self._launch()
-            for database in DATABASES:
-                self._create_database(database)
+            with psycopg.connect(self.url("postgres"), autocommit=True) as server:
+                databases.create(server, self.urls())
         return self
 
     def stop(self) -> None:
@@ -153,12 +169,6 @@ class EmbeddedPostgres:
             return (self.data / "postmaster.pid").read_text().splitlines()[number].strip()
         except (FileNotFoundError, IndexError):
             return ""
-
-    def _create_database(self, name: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            exists = connection.execute("select from pg_database where datname = %s", [name]).rowcount
-            if not exists:
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -10,14 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include import databases
 from local.directory import ROLES, ROOT, LocalDirectory
+from local.errors import LocalError
 from local.files import read_json, write_private
 from local.ports import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONNECTIONS = ("AIRFLOW_CONN_RECEIVABLES_DB", "AIRFLOW_CONN_QUICKBOOKS", "AIRFLOW_CONN_AIRFLOW_DB")
+# The receivables database's: who names one has to name them all.
+RECEIVABLES = tuple(name for name in databases.USERS if name.startswith("AIRFLOW_CONN_RECEIVABLES_"))
+CONNECTIONS = (*databases.USERS, "AIRFLOW_CONN_QUICKBOOKS")
+# What no part of Airflow is told: it changes the schema, or belongs to another program.
+NOT_FOR_AIRFLOW = (databases.OWNER, databases.PEAKFLO_APP)
 # Names those of the connections that are the installation's own, so that they can be told from ones given to it.
 OWN = "RECEIVABLES_OWN_CONNECTIONS"
 SANDBOX_APP = ("sandbox-client", "sandbox-secret")
@@ -37,11 +43,14 @@ TUNING = {
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the parts of an installation listen."""
+    """
+    Where the parts of an installation listen.
+
+    :param databases: the URLs of the databases for each user, by the variables in ``databases.USERS``.
+    """
 
     airflow_port: int
-    airflow_database: str
-    receivables_database: str
+    databases: Mapping[str, str]
     sandbox_port: int | None
 
     @property
@@ -60,18 +69,22 @@ def build(directory: LocalDirectory, addresses: Addresses) -> dict[str, str]:
     Return the variables of an installation.
 
     A connection or a setting for tuning that the caller's environment has goes before ours.
+
+    :raises LocalError: when the caller names a receivables database for some of its users only.
     """
     secret = read_json(directory.secrets)
-    connections = {
-        "AIRFLOW_CONN_RECEIVABLES_DB": addresses.receivables_database,
-        # For the nightly maintenance: tasks may not touch Airflow's database otherwise.
-        "AIRFLOW_CONN_AIRFLOW_DB": addresses.airflow_database.replace("postgresql+psycopg2", "postgresql"),
-    }
+    connections = dict(addresses.databases)
     if addresses.sandbox_port:
         connections["AIRFLOW_CONN_QUICKBOOKS"] = _sandbox_connection(
             addresses, secret["webhook_verifier_token"]
         )
     given = {name: os.environ[name] for name in (*TUNING, *CONNECTIONS) if os.environ.get(name)}
+    missing = [name for name in RECEIVABLES if name not in given]
+    if 0 < len(missing) < len(RECEIVABLES):
+        raise LocalError(
+            "The environment names a receivables database, but not for each of its users: "
+            f"set {', '.join(missing)}, too."
+        )
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": os.pathsep.join(map(str, PYTHON_PATHS)),
@@ -96,7 +109,9 @@ def build(directory: LocalDirectory, addresses: Addresses) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
             f"{user}:{role}" for user, role in ROLES.items()
         ),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": addresses.airflow_database,
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": addresses.databases["AIRFLOW_CONN_AIRFLOW_DB"].replace(
+            "postgresql:", "postgresql+psycopg2:"
+        ),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(directory.logs / "tasks"),
         OWN: " ".join(name for name in connections if name not in given),
         **TUNING,

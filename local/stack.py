@@ -14,6 +14,7 @@ import psycopg
 import requests
 from psycopg import sql
 
+from include import databases
 from local import environment
 from local.airflow_api import AirflowApi
 from local.directory import ROOT
@@ -101,7 +102,11 @@ class LocalStack:
         addresses = self._start_postgres()
         self.variables = environment.build(self.directory, addresses)
         environment.write_env_file(self.directory.env, self.variables)
-        self._supervisor.environment = self.variables
+        self._supervisor.environment = {
+            name: value for name, value in self.variables.items() if name not in environment.NOT_FOR_AIRFLOW
+        }
+        for name in environment.NOT_FOR_AIRFLOW:
+            os.environ.pop(name, None)
         with ThreadPoolExecutor() as steps:
             started = [
                 steps.submit(step)
@@ -139,15 +144,14 @@ class LocalStack:
         self.say(f"PostgreSQL {self.postgres.programs.version} is ready on port {port['POSTGRES_PORT']}")
         return environment.Addresses(
             airflow_port=port["AIRFLOW_PORT"],
-            airflow_database=self.postgres.url("airflow", "postgresql+psycopg2"),
-            receivables_database=self.postgres.url("receivables"),
+            databases=self.postgres.urls(),
             sandbox_port=port["SANDBOX_PORT"] if self.has_sandbox else None,
         )
 
     def _migrate_airflow(self) -> None:
         """Create or upgrade Airflow's tables; the database remembers for which version that was done."""
         version = f"tables of Airflow {importlib.metadata.version('apache-airflow')}"
-        with psycopg.connect(self.postgres.url("airflow"), autocommit=True) as connection:
+        with psycopg.connect(self.postgres.url("airflow", "airflow"), autocommit=True) as connection:
             found = connection.execute(
                 "select shobj_description(oid, 'pg_database') from pg_database where datname = 'airflow'"
             ).fetchone()
@@ -158,7 +162,8 @@ class LocalStack:
             connection.execute(sql.SQL("comment on database airflow is {}").format(version))
 
     def _migrate_receivables(self) -> None:
-        self._supervisor.run(Component("receivables-migrate", "include.migrate"))
+        owner = {databases.OWNER: self.variables[databases.OWNER]}
+        self._supervisor.run(Component("receivables-migrate", "include.migrate"), **owner)
         self.say("The receivables database is up to date")
 
     def _start_sandbox(self) -> None:

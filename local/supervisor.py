@@ -79,9 +79,9 @@ class Supervisor:
         """Start a program that runs until it is stopped."""
         self._running[component.name] = Running(component, self._spawn(component))
 
-    def run(self, component: Component) -> None:
-        """Run a program to its end."""
-        child = self._spawn(component)
+    def run(self, component: Component, **variables: str) -> None:
+        """Run a program to its end, with variables that no other has."""
+        child = self._spawn(component, variables)
         if child.wait() != 0:
             raise LocalError(f"{component.name} failed: {self.last_words(component.name)}")
         with self._state_lock:
@@ -128,7 +128,9 @@ class Supervisor:
         words = lines[-1].strip()[:300] if lines else "it said nothing"
         return f"{words} (see {log})"
 
-    def _spawn(self, component: Component) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, component: Component, variables: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         with self.directory.log(component.name).open("ab") as log:
             child = subprocess.Popen(
                 component.command,
@@ -136,7 +138,7 @@ class Supervisor:
                 stdout=log,
                 stderr=log,
                 cwd=self.directory.airflow,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment, **(variables or {})},
                 start_new_session=True,
             )
         with self._state_lock:

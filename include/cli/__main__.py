@@ -8,6 +8,7 @@ sentence about it, 2 for a wrong command line.
 from __future__ import annotations
 
 import argparse
+import getpass
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from include.cli.alerts import add_alert_commands
+from include.cli.audit import add_audit_commands
 from include.cli.delivery import add_delivery_commands
 from include.cli.output import print_companies, print_company, print_outcome
 from include.cli.payments import add_account_mapping_commands
@@ -45,11 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update(NO_METRICS)
     _log_to_standard_error(is_verbose=options.verbose)
     try:
-        options.command(options)
+        _run(options)
     except (ReceivablesError, psycopg.OperationalError) as error:
         print(f"receivables: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    from include.hooks.receivables_db import Actor, acting_as
+
+    with acting_as(Actor(getpass.getuser(), "command line")):
+        options.command(options)
 
 
 def _log_to_standard_error(*, is_verbose: bool) -> None:
@@ -84,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     add_verdict_commands(commands)
     add_proof_command(commands, _run_context)
     add_alert_commands(commands)
+    add_audit_commands(commands)
     db_url = commands.add_parser("db-url", help="print the URL of the receivables database")
     db_url.set_defaults(command=_db_url)
     return parser

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 
 from include.hooks.connection_lookup import ConnectionLookup
 from include.receivables.company.keepalives import KEEPALIVES
+from include.sql import load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.sdk import Connection as AirflowConnection
     from psycopg import Connection
 
@@ -18,9 +25,35 @@ if TYPE_CHECKING:
 TIMEOUTS: dict[str, Any] = {"connect_timeout": 10, **KEEPALIVES}
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """
+    Who works with the database, as its audit says.
+
+    :param via: through what: ``page``, ``command line`` or ``task``.
+    """
+
+    name: str
+    via: str
+
+
+# None in a task, which works for its DAG.
+_actor: ContextVar[Actor | None] = ContextVar("actor", default=None)
+
+
+@contextmanager
+def acting_as(actor: Actor) -> Iterator[None]:
+    """Open connections for somebody."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
 class ReceivablesDbHook(ConnectionLookup, PostgresHook):
     """
-    Connect to the Postgres that holds the receivables.
+    Connect to the Postgres that holds the receivables, as the user of the sync.
 
     :param postgres_conn_id: the Airflow connection, ``receivables_db`` unless told otherwise.
     """
@@ -57,7 +90,9 @@ class ReceivablesDbHook(ConnectionLookup, PostgresHook):
         connection.autocommit = True
         # The statements' best plans depend on the sizes of their arrays, so none is kept.
         connection.prepare_threshold = None
-        connection.execute("set time zone 'UTC'")
+        # Airflow tells a task's process of which DAG it is.
+        actor = _actor.get() or Actor(os.environ.get("AIRFLOW_CTX_DAG_ID", ""), "task")
+        connection.execute(load("sync/begin_session"), {"actor": actor.name, "via": actor.via})
         return connection
 
     def get_uri(self) -> str:
@@ -66,3 +101,21 @@ class ReceivablesDbHook(ConnectionLookup, PostgresHook):
         return self.sqlalchemy_url.set(drivername="postgresql", query=tls).render_as_string(
             hide_password=False
         )
+
+
+class PagesDbHook(ReceivablesDbHook):
+    """Connect to it as the user of the pages, who sees the companies that a session says it works for."""
+
+    default_conn_name = "receivables_pages_db"
+
+
+class WebhookDbHook(ReceivablesDbHook):
+    """Connect to it as the user of the webhook, who keeps what Intuit tells."""
+
+    default_conn_name = "receivables_webhook_db"
+
+
+class OwnerDbHook(ReceivablesDbHook):
+    """Connect to it as the owner of its schemas, for what neither the sync nor the pages may do."""
+
+    default_conn_name = "receivables_owner_db"

@@ -24,12 +24,12 @@ from include.web.routes import (
     reminders,
     webhook,
 )
-from include.web.security import protect
+from include.web.security import protect, reading_verdicts, viewing
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PAGES = (integrations, alerts, connecting, mapping, company, deliveries, proofs, reminders, dag_run)
+PAGES = (integrations, alerts, connecting, mapping, company, deliveries, proofs, dag_run)
 
 
 class WebApp(FastAPI):
@@ -57,7 +57,9 @@ def create_app() -> FastAPI:
         lifespan=webhook.saving_refusals,
     )
     for module in PAGES:
-        app.include_router(module.router, dependencies=[Depends(protect)])
+        app.include_router(module.router, dependencies=[Depends(protect), Depends(viewing)])
+    # The reminder service reads it, which sees no page.
+    app.include_router(reminders.router, dependencies=[Depends(protect), Depends(reading_verdicts)])
     # What people see who come from QuickBooks without being signed in to Airflow.
     app.include_router(connecting.landing)
     # Intuit calls it: it proves itself by a signature.

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from fastapi import HTTPException
+from fastapi.concurrency import run_in_threadpool
 
-from include.web import airflow_api
+from include.web import airflow_api, audit
 from include.web.rendering import airflow_path
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ async def trigger(
     if answer.is_error:
         status = 503 if answer.is_server_error else answer.status_code
         raise HTTPException(status, _refusal(answer, dag_id))
-    return str(answer.json()["dag_run_id"])
+    dag_run_id = str(answer.json()["dag_run_id"])
+    company_id = str(conf.get("company_id") or next(iter(conf.get("companies", [])), ""))
+    await run_in_threadpool(
+        audit.note, user, "dag_run.trigger", company_id, dag_id=dag_id, dag_run_id=dag_run_id, conf=conf
+    )
+    return dag_run_id
 
 
 def dag_run_url(request: Request, dag_id: str, dag_run_id: str) -> str:

@@ -21,7 +21,8 @@ from include.errors import (
     RetryableError,
     ThrottledError,
 )
-from include.web.database import IS_DOWN
+from include.web import audit
+from include.web.database import IS_DOWN, NO_COMPANY
 from include.web.rendering import path, render
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ def _show_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == 401 and _is_page(request):
         return RedirectResponse(_login_url(request), status_code=303)
+    if error.status_code == 403 or (error.detail == NO_COMPANY and request.method != "GET"):
+        audit.note_denied(request, error.detail)
     return _page(request, error.status_code, SENTENCES.get(error.detail, error.detail))
 
 

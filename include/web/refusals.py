@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from contextlib import contextmanager
 
 import psycopg
 from fastapi.concurrency import run_in_threadpool
@@ -14,8 +13,9 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from include.errors import UnreachableError
+from include.hooks.receivables_db import WebhookDbHook
 from include.receivables.inbound import webhook_events
-from include.web.database import connection
+from include.web.database import lend
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Refusals:
 def _store(totals: Counter[str]) -> bool:
     told = ", ".join(f"{total} {reason}" for reason, total in totals.items())
     try:
-        with contextmanager(connection)() as db:
+        with lend(WebhookDbHook) as db:
             webhook_events.count_refusals(db, totals)
     except (UnreachableError, psycopg.OperationalError):
         log.warning("Webhook deliveries refused: %s. The database does not answer to count them.", told)

@@ -4,7 +4,8 @@ Who asks, what they may do, and whether a form was sent from one of our own page
 Airflow knows its users: it reads its own cookie or a bearer token. What a user may do is asked of whichever auth
 manager is in use, in terms that each of them has:
 
-* everybody signed in sees: Airflow shows its own DAGs and runs to them as well;
+* who may read the DAG of the sync sees: all roles of SimpleAuthManager, and FAB's Viewer and those above it. The
+  reminder service's user may not, and reads nothing but verdicts, as whoever may read the DAG of reminders does;
 * who may edit Airflow's connections acts (roles op and admin of SimpleAuthManager and of FAB);
 * who administers Airflow connects and disconnects. SimpleAuthManager has a role for that; elsewhere it is whoever may
   edit roles, which FAB grants to Admin alone.
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 from airflow.api_fastapi.app import API_BASE_URL, get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails
+from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails, DagDetails
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.configuration import conf
@@ -39,6 +40,9 @@ class SignedIn:
     The user who asks.
 
     :param name: as Airflow's audit log names them.
+    :param groups: the user's roles in Airflow, by which companies may be given to several users at once.
+    :param can_see: may look at the pages.
+    :param can_read_verdicts: may read what reminder runs found.
     :param can_act: may sync, retry, pause, map accounts.
     :param can_administer: may connect and disconnect companies.
     :param token: the user's token for Airflow's own API; never to be logged or shown.
@@ -47,6 +51,9 @@ class SignedIn:
     """
 
     name: str
+    groups: tuple[str, ...]
+    can_see: bool
+    can_read_verdicts: bool
     can_act: bool
     can_administer: bool
     token: str
@@ -58,13 +65,27 @@ def signed_in(request: Request, user: GetUserDep) -> SignedIn:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     is_bearer = scheme.lower() == "bearer"
     token = bearer if is_bearer else request.cookies.get(COOKIE_NAME_JWT_TOKEN, "")
-    return SignedIn(
+    request.state.user = SignedIn(
         name=user.get_name(),
+        groups=_groups(user),
+        can_see=_can_read(user, "quickbooks_to_peakflo"),
+        can_read_verdicts=_can_read(user, "refresh_before_reminder"),
         can_act=_can_act(user),
         can_administer=_can_administer(user),
         token=token,
         session="" if is_bearer else hashlib.sha256(token.encode()).hexdigest()[:32],
     )
+    return request.state.user  # type: ignore[no-any-return]
+
+
+def _groups(user: BaseUser) -> tuple[str, ...]:
+    if isinstance(user, SimpleAuthManagerUser):
+        return (user.role,) if user.role else ()
+    return tuple(role.name for role in getattr(user, "roles", ()))
+
+
+def _can_read(user: BaseUser, dag_id: str) -> bool:
+    return get_auth_manager().is_authorized_dag(method="GET", user=user, details=DagDetails(id=dag_id))
 
 
 def _can_act(user: BaseUser) -> bool:
@@ -79,7 +100,26 @@ def _can_administer(user: BaseUser) -> bool:
     return get_auth_manager().is_authorized_custom_view(method="PUT", resource_name="Roles", user=user)
 
 
-Viewer = Annotated[SignedIn, Depends(signed_in)]
+SomebodySignedIn = Annotated[SignedIn, Depends(signed_in)]
+
+
+def viewing(user: SomebodySignedIn) -> SignedIn:
+    """Let only those pass who may look at the pages."""
+    if not user.can_see:
+        raise HTTPException(
+            403, "This takes a role that may read the DAG quickbooks_to_peakflo, such as Viewer."
+        )
+    return user
+
+
+def reading_verdicts(user: SomebodySignedIn) -> SignedIn:
+    """Let only those pass who may read verdicts."""
+    if not user.can_read_verdicts:
+        raise HTTPException(403, "This takes a role that may read the DAG refresh_before_reminder.")
+    return user
+
+
+Viewer = Annotated[SignedIn, Depends(viewing)]
 
 
 def acting(user: Viewer) -> SignedIn:
@@ -111,7 +151,7 @@ def csrf_token(user: SignedIn) -> str:
     return str(signer("csrf").dumps([user.name, user.session]))
 
 
-async def protect(request: Request, user: Viewer) -> None:
+async def protect(request: Request, user: SomebodySignedIn) -> None:
     """Refuse what changes something unless it comes from one of our own pages, shown to the same user."""
     if request.method in ("GET", "HEAD"):
         return

@@ -43,7 +43,9 @@ def empty(empty_url: str) -> Iterator[psycopg.Connection]:
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
-    inherited = {name: value for name, value in os.environ.items() if name != "AIRFLOW_CONN_RECEIVABLES_DB"}
+    inherited = {
+        name: value for name, value in os.environ.items() if name != "AIRFLOW_CONN_RECEIVABLES_OWNER_DB"
+    }
     return subprocess.run(
         [sys.executable, "-m", "include.migrate", *arguments],
         cwd=ROOT,
@@ -185,7 +187,7 @@ def test_the_files_are_numbered_without_gaps(empty: psycopg.Connection):
 
 
 def test_the_command_exits_with_0_and_says_what_it_applied(empty_url: str):
-    first, second = run("--url", empty_url), run(AIRFLOW_CONN_RECEIVABLES_DB=empty_url)
+    first, second = run("--url", empty_url), run(AIRFLOW_CONN_RECEIVABLES_OWNER_DB=empty_url)
 
     assert (first.returncode, second.returncode) == (0, 0)
     assert first.stdout.splitlines() == [f"applied {name}" for name in ALL]
@@ -196,7 +198,7 @@ def test_the_command_exits_with_2_when_no_database_is_named():
     result = run()
 
     assert result.returncode == 2
-    assert "name the database with --url or AIRFLOW_CONN_RECEIVABLES_DB" in result.stderr
+    assert "name the database with --url or AIRFLOW_CONN_RECEIVABLES_OWNER_DB" in result.stderr
 
 
 def test_the_command_exits_with_1_and_a_sentence_when_the_database_does_not_answer():

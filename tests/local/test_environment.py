@@ -7,8 +7,10 @@ import subprocess
 
 import pytest
 
+from include.databases import USERS
 from local import environment
 from local.directory import LocalDirectory
+from local.errors import LocalError
 
 AWKWARD = {
     "PLAIN": "a",
@@ -19,8 +21,10 @@ AWKWARD = {
 }
 ADDRESSES = environment.Addresses(
     airflow_port=1234,
-    airflow_database="postgresql+psycopg2://u:p@127.0.0.1:2/airflow",
-    receivables_database="postgresql://u:p@127.0.0.1:2/receivables",
+    databases={
+        name: f"postgresql://{user}:p@127.0.0.1:2/{'airflow' if user == 'airflow' else 'receivables'}"
+        for name, (user, _) in USERS.items()
+    },
     sandbox_port=4321,
 )
 
@@ -62,7 +66,9 @@ def test_airflow_stores_its_data_in_the_folder_and_listens_on_this_machine_only(
     variables = environment.build(directory, ADDRESSES)
     assert variables["AIRFLOW_HOME"] == str(directory.airflow)
     assert variables["AIRFLOW__API__HOST"] == "127.0.0.1"
-    assert variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == ADDRESSES.airflow_database
+    assert variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == (
+        "postgresql+psycopg2://airflow:p@127.0.0.1:2/airflow"
+    )
     assert variables["AIRFLOW_API_URL"] == "http://127.0.0.1:1234"
 
 
@@ -98,10 +104,24 @@ def test_every_installation_has_a_verifier_token_of_its_own(directory, tmp_path)
     assert len(tokens) == 2
 
 
-@pytest.mark.parametrize("name", environment.CONNECTIONS)
-def test_a_connection_of_the_caller_goes_before_ours(directory, monkeypatch, name):
+@pytest.mark.parametrize(
+    "names", [environment.RECEIVABLES, ["AIRFLOW_CONN_AIRFLOW_DB"], ["AIRFLOW_CONN_QUICKBOOKS"]]
+)
+def test_a_connection_of_the_caller_goes_before_ours(directory, monkeypatch, names):
+    for name in names:
+        monkeypatch.setenv(name, "postgresql://elsewhere/db")
+    variables = environment.build(directory, ADDRESSES)
+    assert {variables[name] for name in names} == {"postgresql://elsewhere/db"}
+
+
+@pytest.mark.parametrize("name", environment.RECEIVABLES)
+def test_a_receivables_database_is_named_for_all_of_its_users(directory, monkeypatch, name):
     monkeypatch.setenv(name, "postgresql://elsewhere/db")
-    assert environment.build(directory, ADDRESSES)[name] == "postgresql://elsewhere/db"
+    with pytest.raises(LocalError, match="not for each of its users") as caught:
+        environment.build(directory, ADDRESSES)
+    assert [other for other in environment.RECEIVABLES if other in str(caught.value)] == [
+        other for other in environment.RECEIVABLES if other != name
+    ]
 
 
 def test_the_caller_can_tune_but_not_redirect_airflow(directory, monkeypatch):
@@ -123,7 +143,8 @@ def test_connections_read_from_the_own_file_are_not_taken_for_given_ones(directo
 
 def test_a_connection_that_was_given_stays_given_when_it_is_read_from_the_own_file(directory, monkeypatch):
     given = "postgresql://somebody:secret@elsewhere/receivables"
-    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", given)
+    for name in environment.RECEIVABLES:
+        monkeypatch.setenv(name, given)
     environment.write_env_file(directory.env, environment.build(directory, ADDRESSES))
     environment.forget_own_connections(directory.env)
     assert os.environ["AIRFLOW_CONN_RECEIVABLES_DB"] == given

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from cryptography.fernet import Fernet
 
+from tests.support.databases import urls_of
+
 if TYPE_CHECKING:
     import pytest
 
@@ -51,9 +53,14 @@ def quickbooks_connection(sandbox: SandboxControl, **changes: str) -> str:
 
 
 def define_connections(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxControl, db_url: str) -> None:
-    """Define the two connections of the sync in the environment."""
+    """
+    Define the connections of the sync in the environment.
+
+    :param db_url: the administrator's.
+    """
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS", quickbooks_connection(sandbox))
-    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", db_url)
+    for variable, url in urls_of(db_url).items():
+        monkeypatch.setenv(variable, url)
 
 
 def _new_home() -> Path:

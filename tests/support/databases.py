@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
 
+from include.databases import AIRFLOW, USERS
 from include.migrate import migrate
+from local.embedded_postgres import password_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +46,18 @@ where
 RESTART = "select setval(format('%I.%I', schemaname, sequencename), 1, false) from pg_sequences where last_value > 0"
 
 
+def for_user(url: str, user: str) -> str:
+    """Return the URL of the same database for another user, from the administrator's."""
+    parts = urlsplit(url)
+    place = f"{user}:{password_of(user, parts.password or '')}@{parts.hostname}:{parts.port}"
+    return parts._replace(netloc=place).geturl()
+
+
+def urls_of(url: str) -> dict[str, str]:
+    """Return the URLs of a receivables database for each of its users, by the variables that name them."""
+    return {variable: for_user(url, user) for variable, (user, _) in USERS.items() if user != AIRFLOW}
+
+
 class Databases:
     """
     Migrated databases of a server.
@@ -54,9 +69,12 @@ class Databases:
         self._postgres = postgres
         self._used = ""
         with self._connect("postgres") as server:
-            server.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-        with self._connect(TEMPLATE) as db:
+            server.execute(
+                sql.SQL("create database {} owner receivables_owner").format(sql.Identifier(TEMPLATE))
+            )
+        with psycopg.connect(postgres.url(TEMPLATE, "receivables_owner"), autocommit=True) as db:
             migrate(db)
+        with self._connect(TEMPLATE) as db:
             db.execute(WATCH)
 
     @contextmanager

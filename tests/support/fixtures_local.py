@@ -92,8 +92,8 @@ class RunningStack:
 
     @property
     def database_url(self) -> str:
-        """The URL of its receivables database."""
-        return self.env["AIRFLOW_CONN_RECEIVABLES_DB"]
+        """The administrator's URL of its receivables database."""
+        return EmbeddedPostgres(self.directory.postgres).url("receivables")
 
     @property
     def statsd_port(self) -> int:

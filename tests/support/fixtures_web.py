@@ -26,6 +26,7 @@ from local import environment
 from local.directory import ROLES, LocalDirectory
 from local.ports import HOST, free_port
 from tests.support.airflow_settings import FERNET_KEY, define_connections
+from tests.support.databases import urls_of
 from tests.support.killing import wait_until
 
 if TYPE_CHECKING:
@@ -255,15 +256,17 @@ def _variables(
         server.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
     addresses = environment.Addresses(
         airflow_port=port,
-        airflow_database=postgres.url(database, "postgresql+psycopg2"),
-        receivables_database=postgres.url(WEB_DATABASE),
+        databases={
+            **urls_of(postgres.url(WEB_DATABASE)),
+            "AIRFLOW_CONN_AIRFLOW_DB": postgres.url(database),
+        },
         sandbox_port=urlsplit(sandbox.base_url).port,
     )
     users = ",".join(f"{user}:{role}" for user, role in USERS.items())
     return {
         **{key: value for key, value in os.environ.items() if key not in environment.CONNECTIONS},
         **environment.build(home, addresses),
-        "AIRFLOW_CONN_RECEIVABLES_DB": addresses.receivables_database,
+        **addresses.databases,
         "AIRFLOW__API__BASE_URL": f"http://{HOST}:{port}{base_path}",
         "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": users,

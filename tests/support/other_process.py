@@ -19,6 +19,7 @@ from include.receivables.company.run_context import RunContext
 from include.receivables.company.runs import company_run
 from include.receivables.company.side_connection import SideConnection
 from include.receivables.company.tokens import CompanyTokens, TokenCipher
+from tests.support.databases import for_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,11 @@ DEADLINE_SECONDS = 60
 
 @dataclass(frozen=True)
 class Keys:
-    """What another process needs to work for companies; an :class:`Access` itself cannot be sent there."""
+    """
+    What another process needs to work for companies; an :class:`Access` itself cannot be sent there.
+
+    :param db_url: the administrator's.
+    """
 
     db_url: str
     base_url: str
@@ -45,7 +50,9 @@ class Keys:
 
     def access(self, *, client_secret: str = "sandbox-secret") -> Access:
         return Access(
-            connect=lambda: psycopg.connect(self.db_url, autocommit=True, prepare_threshold=None),
+            connect=lambda: psycopg.connect(
+                for_user(self.db_url, "receivables_sync"), autocommit=True, prepare_threshold=None
+            ),
             app=OAuthApp(
                 "sandbox-client",
                 client_secret,

@@ -115,6 +115,32 @@ create index on staging.history using brin (replaced_at);
 -- What a customer had once.
 create index on staging.history (realm_id, staging.owner_of(payload)) where staging.has_owner(entity);
 
+-- The records, table by table: whoever may see only some companies' rows may not read the parent of the tables.
+create view staging.seen_record as
+select * from staging.account -- noqa: AM04
+union all
+select * from staging.tax_code
+union all
+select * from staging.tax_rate
+union all
+select * from staging.payment_method
+union all
+select * from staging.term
+union all
+select * from staging.company_info
+union all
+select * from staging.preferences
+union all
+select * from staging.journal_entry
+union all
+select * from staging.customer
+union all
+select * from staging.invoice
+union all
+select * from staging.payment
+union all
+select * from staging.credit_memo;
+
 -- Every version seen: what QuickBooks had said at a moment is the newest one read before it.
 create view staging.version as
 select
@@ -141,7 +167,7 @@ select
     read_at,
     run_id,
     null as replaced_at
-from staging.record;
+from staging.seen_record;
 
 -- The versions that have not been merged yet. A row leaves in the transaction that merges it, so a kill
 -- in between loses nothing; one that waits for a record it points at stays.

@@ -358,7 +358,7 @@ end
 $$;
 
 create function peakflo.check_changed_payment() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 begin
     perform peakflo.check_payment(new.company_id, new.id);
     return null;
@@ -372,7 +372,7 @@ deferrable initially deferred
 for each row when (new.origin = 'peakflo') execute function peakflo.check_changed_payment();
 
 create function peakflo.check_changed_allocation() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 begin
     if tg_op = 'DELETE' then
         perform peakflo.check_payment(old.company_id, old.payment_id);

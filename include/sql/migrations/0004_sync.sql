@@ -194,7 +194,7 @@ language sql stable as $$
         when 'inbound' then
             problem.message || (
                 select encode(staged.content_hash, 'hex') || coalesce(staged.deleted_at::text, '')
-                from staging.record as staged
+                from staging.seen_record as staged
                 where
                     staged.realm_id = problem.realm_id
                     and staged.entity = problem.entity

@@ -108,7 +108,7 @@ create index on outbox.move (record_id);
 create function outbox.move(
     moved_id bigint, new_state text, by_run bigint, because text, facts jsonb default '{}', tid text default null
 ) returns void
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 declare
     before outbox.record;
     -- What becomes of a request to undo, while nobody knows whether it is carried out, leaves the record undoing, too.
@@ -236,7 +236,7 @@ create index on outbox.decision (company_id, payment_id);
 -- Queue a payment to be looked at, and wake whoever delivers; without a listener nothing is lost, the next round finds
 -- it.
 create function outbox.enqueue(of_company text, of_payments uuid[]) returns void
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 begin
     insert into outbox.delivery (company_id, realm_id, payment_id)
     select company_id, realm_id, id
@@ -268,7 +268,7 @@ create function outbox.begin(
     because text,
     facts jsonb
 ) returns bigint
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 declare
     begun_id bigint;
 begin
@@ -283,7 +283,7 @@ $$;
 -- Queue a payment of Peakflo's that was taken or changed, in the transaction that does it. A payment and its
 -- allocations belong into one transaction: from its commit on, the payment may be sent.
 create function outbox.queue_payment() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 declare
     bookkeeping constant text[] = array['source_id', 'source_updated_at', 'deleted_at', 'unapplied_amount'];
 begin
@@ -302,7 +302,7 @@ when (new.origin = 'peakflo')
 execute function outbox.queue_payment();
 
 create function outbox.queue_allocations() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 begin
     perform outbox.enqueue(payment.company_id, array_agg(payment.id))
     from (select distinct company_id, payment_id from edited) as allocation
@@ -330,7 +330,7 @@ referencing old table as edited
 for each statement execute function outbox.queue_allocations();
 
 create function outbox.queue_decided() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 begin
     perform outbox.enqueue(new.company_id, array[new.payment_id]);
     return null;
@@ -343,7 +343,7 @@ for each row execute function outbox.queue_decided();
 
 -- Queue all payments of a company that have not come to rest: what they wait for may be there.
 create function outbox.queue_company() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog as $$
 begin
     perform outbox.enqueue(company_id, array_agg(payment_id))
     from outbox.delivery
@@ -536,7 +536,7 @@ select
     record.sent_at,
     record.looked_at
 from outbox.record as record
-left join staging.record as staged
+left join staging.seen_record as staged
     on
         record.realm_id = staged.realm_id
         and record.document = staged.entity

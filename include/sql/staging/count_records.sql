@@ -2,6 +2,6 @@
 select
     entity,
     count(*) as records
-from staging.record
+from staging.seen_record
 where realm_id = %(realm_id)s and deleted_at is null
 group by entity;

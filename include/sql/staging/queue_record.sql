@@ -4,6 +4,6 @@ select
     realm_id,
     entity,
     qbo_id
-from staging.record
+from staging.seen_record
 where realm_id = %(realm_id)s and entity = %(entity)s and qbo_id = %(qbo_id)s
 on conflict do nothing;

@@ -37,7 +37,7 @@ select
 from silent
 where exists (
     select
-    from staging.record as staged
+    from staging.seen_record as staged
     where
         staged.realm_id = silent.realm_id
         and staged.entity in ('invoice', 'payment', 'credit_memo')

@@ -14,7 +14,6 @@ from include.receivables.alerts import channels, listing
 from include.receivables.alerts.channels import KINDS, LEVELS, Channel, NewChannel
 from include.receivables.alerts.model import LATE
 from include.receivables.alerts.wording import ALL_COMPANIES, OWNERS
-from include.web import audit
 from include.web.dag_runs import trigger
 from include.web.database import Db
 from include.web.rendering import redirect, render
@@ -99,7 +98,6 @@ def add_channel(request: Request, user: Admin, db: Db, form: Annotated[ChannelFo
         channels.add_channel(db, channel, by=user.name)
     except ConfigurationError as error:
         return _form(request, user, form, fault=str(error))
-    audit.record(user, "quickbooks.alert_channel_add", channel.company_id, channel=channel.name)
     return redirect(
         request, user, "alerts", notice=f"Added: send a test to see whether {channel.name} works."
     )
@@ -109,7 +107,6 @@ def add_channel(request: Request, user: Admin, db: Db, form: Annotated[ChannelFo
 def remove_channel(request: Request, user: Admin, db: Db, channel: KnownChannel) -> RedirectResponse:
     """Tell a channel nothing more."""
     channels.remove_channel(db, channel.name)
-    audit.record(user, "quickbooks.alert_channel_remove", channel.company_id, channel=channel.name)
     return redirect(request, user, "alerts", notice=f"Removed: {channel.name} is told nothing more.")
 
 

@@ -13,7 +13,7 @@ from include.receivables.company import companies
 from include.receivables.views import company_status, deliveries, problem_actions, proofs
 from include.receivables.views.company_status import RunFilter
 from include.receivables.views.problem_actions import FollowUp, UnknownProblemError
-from include.web import audit, required_actions, status_charts
+from include.web import required_actions, status_charts
 from include.web.database import Db, KnownCompany
 from include.web.rendering import redirect, render
 from include.web.required_actions import RequiredAction
@@ -59,7 +59,6 @@ ConnectedCompany = Annotated[companies.Company, Depends(connected_company)]
 def retried_problem(user: Operator, db: Db, problem_id: KnownProblem, company: ConnectedCompany) -> FollowUp:
     """Retry a problem as far as the database goes."""
     follow_up = problem_actions.retry(db, company, problem_id, by=user.name)
-    audit.record(user, "quickbooks.problem_retry", company.company_id, problem_id=problem_id)
     return follow_up
 
 
@@ -79,7 +78,6 @@ def confirmed_deletions(
 ) -> tuple[FollowUp, list[RequiredAction]]:
     """Believe the deletions of a problem as far as the database goes, and return what Airflow asked about them."""
     follow_up = problem_actions.confirm_deletions(db, company, problem_id, by=user.name)
-    audit.record(user, "quickbooks.confirm_deletions", company.company_id, problem_id=problem_id)
     return follow_up, asked
 
 
@@ -151,7 +149,6 @@ def switch_auto_sync(
 ) -> RedirectResponse:
     """Switch two-way payment sync on or off."""
     deliveries.set_auto_sync(db, company, is_on=switch == "on")
-    audit.record(user, f"quickbooks.auto_sync_{switch}", company.company_id)
     sentence = {
         "on": "Auto-sync is on: payments taken in Peakflo go to QuickBooks.",
         "off": "Auto-sync is off: payments taken in Peakflo wait until it is on again.",
@@ -163,7 +160,6 @@ def switch_auto_sync(
 def pause(request: Request, user: Operator, db: Db, company: KnownCompany) -> RedirectResponse:
     """Stop reading the company's books."""
     companies.set_paused(db, company, is_paused=True)
-    audit.record(user, "quickbooks.pause", company.company_id)
     return _back(request, user, company, "Paused: nothing is read or sent until somebody resumes it.")
 
 
@@ -171,7 +167,6 @@ def pause(request: Request, user: Operator, db: Db, company: KnownCompany) -> Re
 def resume(request: Request, user: Operator, db: Db, company: KnownCompany) -> RedirectResponse:
     """Go on reading the company's books."""
     companies.set_paused(db, company, is_paused=False)
-    audit.record(user, "quickbooks.resume", company.company_id)
     return _back(request, user, company, "Resumed: the next sync goes on where the last one ended.")
 
 
@@ -215,7 +210,6 @@ def ignore_problem(
 ) -> RedirectResponse:
     """Keep quiet about a problem."""
     problem_actions.ignore(db, company, problem_id, by=user.name)
-    audit.record(user, "quickbooks.problem_ignore", company.company_id, problem_id=problem_id)
     return _back(request, user, company, "Ignored until its cause or its record changes.")
 
 
@@ -225,7 +219,6 @@ def resolve_problem(
 ) -> RedirectResponse:
     """Close a problem."""
     problem_actions.resolve(db, company, problem_id, by=user.name)
-    audit.record(user, "quickbooks.problem_resolve", company.company_id, problem_id=problem_id)
     return _back(request, user, company, "Resolved: it opens again if it happens again.")
 
 
@@ -235,7 +228,6 @@ def reopen_problem(
 ) -> RedirectResponse:
     """Open a problem again."""
     problem_actions.reopen(db, company, problem_id, by=user.name)
-    audit.record(user, "quickbooks.problem_reopen", company.company_id, problem_id=problem_id)
     return _back(request, user, company, "Open again.")
 
 

@@ -18,7 +18,6 @@ from include.receivables.connecting.consent import Answer, ConnectError, Intent,
 from include.receivables.views import mapping_form
 from include.receivables.views.import_status import ImportStatus, read_import
 from include.receivables.views.problem_actions import sync_follow_up
-from include.web import audit
 from include.web.dag_runs import trigger
 from include.web.database import Db, KnownCompany, QuickBooksAccess
 from include.web.rendering import path, redirect, render
@@ -131,7 +130,6 @@ def complete(
         company = consent.complete(access, _visitor(user), Answer(state, code, realm_id, error))
     except ConnectError as refused:
         return _refusal_page(request, user, db, refused)
-    audit.record(user, "quickbooks.connect", company.company_id, realm_id=company.realm_id)
     is_mapped = read_accounts(access, company) and not mapping_form.list_unmapped(db, company)
     return from_thread.run(_go_on, request, user, company, read_import(db, company), is_mapped)
 
@@ -148,7 +146,6 @@ def disconnect(
 ) -> RedirectResponse:
     """Take the app's access back, and keep records and mappings."""
     connections.disconnect_company(db, company, app=access.app, cipher=access.cipher)
-    audit.record(user, "quickbooks.disconnect", company.company_id, realm_id=company.realm_id)
     notice = f"{company.name} is disconnected. Its records and account mapping are kept."
     return redirect(request, user, f"companies/{company.company_id}", notice=notice)
 

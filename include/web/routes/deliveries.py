@@ -16,7 +16,7 @@ from include.receivables.outbound.situation import read_situation
 from include.receivables.views import company_status, deliveries, lineage, problem_actions
 from include.receivables.views.deliveries import read_choices
 from include.receivables.views.offers import offers_of
-from include.web import audit, required_actions
+from include.web import required_actions
 from include.web.database import Db, KnownCompany
 from include.web.rendering import redirect, render
 from include.web.required_actions import RequiredAction
@@ -149,12 +149,6 @@ class ChosenPayment:
     def decide(self, user: SignedIn, action: str, decide: Callable[..., object]) -> ChosenPayment:
         """Decide, and write down in Airflow's audit log who did."""
         decide(self.db, self.company, self.payment_id, by=user.name)
-        audit.record(
-            user,
-            f"quickbooks.delivery_{action}",
-            self.company.company_id,
-            delivery_id=self.delivery_id,
-        )
         return self
 
 

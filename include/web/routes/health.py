@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 
@@ -14,7 +13,7 @@ from fastapi.responses import JSONResponse
 
 from include.errors import ReceivablesError
 from include.receivables.alerts.listing import Health, read_health
-from include.web.database import connection
+from include.web.database import lend_for_counts
 
 router = APIRouter()
 log = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ def show_health() -> JSONResponse:
 @lru_cache(maxsize=1)
 def _read(_period: int) -> Health | None:
     try:
-        with contextmanager(connection)() as db:
+        with lend_for_counts() as db:
             return read_health(db)
     except (ReceivablesError, psycopg.Error) as error:
         log.warning("The health of the sync cannot be read: %s", type(error).__name__)

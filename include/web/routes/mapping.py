@@ -17,7 +17,6 @@ from include.receivables.views import mapping_form
 from include.receivables.views.import_status import STEPS, ImportStatus, read_import
 from include.receivables.views.mapping_form import Key
 from include.receivables.views.mapping_layout import KIND_OF
-from include.web import audit
 from include.web.dag_runs import dag_run_url
 from include.web.database import Db, KnownCompany, QuickBooksAccess
 from include.web.rendering import redirect, render
@@ -167,7 +166,6 @@ def _save(request: Request, user: SignedIn, db: Db, company: Company, given: Inp
     except ConfigurationError:
         groups = mapping_form.read_form(db, company, chosen=given.chosen)
         return _mapping_page(request, user, db, company, groups, status_code=422)
-    audit.record(user, "quickbooks.map_accounts", company.company_id, realm_id=company.realm_id)
     return None
 
 

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from functools import cache, lru_cache
 
 import psycopg
@@ -16,9 +16,10 @@ from fastapi.responses import JSONResponse, Response
 
 from include.errors import ConfigurationError, UnreachableError
 from include.hooks.quickbooks import QuickBooksHook
+from include.hooks.receivables_db import WebhookDbHook
 from include.receivables.inbound import webhook_events, webhooks
 from include.receivables.inbound.webhooks import RefusedDeliveryError
-from include.web.database import IS_DOWN, connection
+from include.web.database import IS_DOWN, lend
 from include.web.refusals import Refusals
 
 router = APIRouter()
@@ -98,7 +99,7 @@ async def _read(request: Request) -> bytes:
 def _take(body: bytes, signature: str) -> None:
     webhooks.check_signature(body, signature, _verifier_token())
     delivery = webhooks.parse(body)
-    with contextmanager(connection)() as db:
+    with lend(WebhookDbHook) as db:
         outcomes = webhook_events.store(db, delivery)
     log.info("Webhook delivery: %s.", ", ".join(f"{total} {name}" for name, total in outcomes.items()))
 

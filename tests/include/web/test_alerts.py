@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import pytest
 from include.receivables.alerts import channels, observing
 from include.receivables.alerts.channels import NewChannel
 from tests.support.alerts import BASE_URL, KeepingCourier, cause, payments
+from tests.support.rows import audited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,12 +118,10 @@ def test_an_administrator_adds_and_removes_a_channel(web: Web):
 
     assert browser.submit("alerts/channels/finance/remove", page="alerts").status_code == 303
     assert channels.list_channels(web.db) == []
-    logged = web.airflow("admin", "GET", "eventLogs", params={"order_by": "-event_log_id", "limit": 2})
-    entries = [(entry["event"], json.loads(entry["extra"])["channel"]) for entry in logged["event_logs"]]
-    assert entries == [
-        ("quickbooks.alert_channel_remove", "finance"),
-        ("quickbooks.alert_channel_add", "finance"),
-    ]
+    [added] = audited(web.db, "alert_channel.insert")
+    [removed] = audited(web.db, "alert_channel.update")
+    assert (added["actor"], added["facts"]["name"]) == ("admin", [None, "finance"])
+    assert (removed["actor"], removed["facts"]["name"]) == ("admin", ["finance", "finance"])
 
 
 @pytest.mark.parametrize(

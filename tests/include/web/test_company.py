@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -16,6 +15,7 @@ from include.receivables.views.deliveries import set_auto_sync
 from tests.support.bookkeeper import Bookkeeper
 from tests.support.cashier import Cashier
 from tests.support.quick_start import connect_as_imported
+from tests.support.rows import audited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -269,12 +269,13 @@ def test_pausing_and_resuming_is_written_down(web: Web, company: Company):
     assert "Paused: nothing is read or sent" in browser.get("companies/acme").text
     browser.submit("companies/acme/resume")
     assert get_company(web.db, "acme").status == "connected"
-    audited = {
-        (entry["event"], entry["owner"], json.loads(entry["extra"])["company_id"])
-        for entry in web.airflow("admin", "GET", "eventLogs", params={"limit": 100})["event_logs"]
-        if entry["event"].startswith("quickbooks.")
-    }
-    assert {("quickbooks.pause", "engineer", "acme"), ("quickbooks.resume", "engineer", "acme")} <= audited
+    assert [
+        (entry["company_id"], entry["actor"], entry["via"], entry["login"], entry["facts"]["status"])
+        for entry in audited(web.db, "connection.update")
+    ] == [
+        ("acme", "engineer", "page", "receivables_pages", ["connected", "paused"]),
+        ("acme", "engineer", "page", "receivables_pages", ["paused", "connected"]),
+    ]
 
 
 def test_what_needs_quickbooks_is_neither_offered_nor_done_while_it_is_not_connected(

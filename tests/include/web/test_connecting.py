@@ -13,6 +13,7 @@ from include.receivables.outbound.account_mapping import save_account
 from include.sql import load
 from tests.support.cashier import PURPOSES
 from tests.support.consent import decide, query_of
+from tests.support.rows import audited
 
 if TYPE_CHECKING:
     from requests import Response
@@ -69,8 +70,13 @@ def test_a_company_is_connected_and_its_accounts_are_there_to_be_mapped(web, adm
     )
     assert_says(admin.get("companies/acme/mapping"), 200, "Checking", "Payment Processing Fees")
     assert status_of(web) == ("connected", books)
-    events = web.airflow("admin", "GET", "eventLogs", params={"event": "quickbooks.connect"})["event_logs"]
-    assert [event["owner"] for event in events if books in event["extra"]] == ["admin"]
+    [entry] = audited(web.db, "connection.insert")
+    assert (entry["company_id"], entry["actor"], entry["facts"]["realm_id"]) == (
+        "acme",
+        "admin",
+        [None, books],
+    )
+    assert not [name for name in entry["facts"] if name in ("access_token", "refresh_token")]
 
 
 def test_within_airflows_frame_the_page_is_told_where_the_window_has_to_go(admin):

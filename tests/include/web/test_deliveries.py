@@ -12,6 +12,7 @@ from tests.support.bookkeeper import Bookkeeper
 from tests.support.cashier import Cashier
 from tests.support.payment_steps import delivered, orphan, set_payment, undo
 from tests.support.quick_start import connect_as_imported
+from tests.support.rows import audited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -365,13 +366,10 @@ def test_an_ignored_payment_takes_its_problem_with_it_and_is_audited(web: Web, c
     assert cashier.delivery(payment_id)["kind"] == "ignored"
     assert cashier.states(payment_id) == {"payment": ["refused"]}
     assert [row["state"] for row in cashier.rows("sync.problem")] == ["ignored"]
-    delivery_id = cashier.delivery(payment_id)["delivery_id"]
-    entries = web.airflow("admin", "GET", "eventLogs", params={"limit": 100})["event_logs"]
-    assert ("engineer", {"company_id": "acme", "delivery_id": delivery_id}) in [
-        (entry["owner"], json.loads(entry["extra"]))
-        for entry in entries
-        if entry["event"] == "quickbooks.delivery_ignore"
-    ]
+    [entry] = audited(web.db, "decision.insert")
+    assert (entry["company_id"], entry["actor"], entry["via"]) == ("acme", "engineer", "page")
+    assert entry["facts"]["payment_id"] == [None, str(payment_id)]
+    assert entry["facts"]["kind"] == [None, "ignore"]
     assert browser.submit(f"{page_of(cashier, payment_id)}/ignore").status_code == 409
 
 

@@ -115,7 +115,7 @@ def test_it_answers_200_while_all_is_well_and_asks_the_database_once_in_a_while(
 
 def test_a_database_that_does_not_answer_is_503_and_a_word(health, monkeypatch, caplog):
     url = f"postgresql://user:hunter2@127.0.0.1:{free_port()}/none"
-    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", url)
+    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_PAGES_DB", url)
 
     answer = health.show_health()
 

@@ -10,6 +10,7 @@ from include.receivables.company.run_context import RunContext
 from include.receivables.connecting import consent
 from include.receivables.inbound import jobs
 from include.receivables.outbound import account_mapping
+from tests.support.rows import audited
 
 if TYPE_CHECKING:
     from requests import Response
@@ -96,8 +97,11 @@ def test_finish_saves_starts_one_import_and_shows_how_far_it_is(web, engineer, c
     assert "waits for Airflow to start it" in page
     assert '<progress class="progress" id="import-bar" max="12" value="0"' in page
     assert '<meta http-equiv="refresh"' in page
-    events = web.airflow("admin", "GET", "eventLogs", params={"event": "quickbooks.map_accounts"})
-    assert events["event_logs"][0]["owner"] == "engineer"
+    assert {(entry["company_id"], entry["actor"]) for entry in audited(web.db, "account_mapping.insert")} == {
+        ("acme", "engineer")
+    }
+    [triggered] = audited(web.db, "dag_run.trigger")
+    assert (triggered["actor"], triggered["facts"]["dag_run_id"]) == ("engineer", run_id)
 
 
 def test_the_progress_page_becomes_connected(web, engineer, company, bench):

@@ -10,6 +10,7 @@ import pytest
 
 from local.ports import free_port
 from tests.support.airflow_settings import VERIFIER_TOKEN, quickbooks_connection
+from tests.support.databases import for_user
 from tests.support.intuit import deliver, deliver_at_once, post_at_once, sign
 from tests.support.killing import wait_until
 from tests.support.quick_start import connect_as_imported
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from sandbox.control import SandboxControl
     from tests.support.workbench import Workbench
 
+WEBHOOK_DB = "AIRFLOW_CONN_RECEIVABLES_WEBHOOK_DB"
+
 
 def connections() -> int:
     """Return how many connections to the database the pages have opened."""
-    from include.web.database import POOL
+    from include.hooks.receivables_db import WebhookDbHook
+    from include.web.database import POOLS
 
-    return POOL.get_stats().get("connections_num", 0)
+    return POOLS[WebhookDbHook].get_stats().get("connections_num", 0)
 
 
 def counts(db: psycopg.Connection) -> dict[str, int]:
@@ -90,7 +94,7 @@ def test_a_token_that_was_changed_counts_soon(
 def test_while_the_database_is_down_intuit_is_told_to_come_again(
     webhook_app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
+    monkeypatch.setenv(WEBHOOK_DB, f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
 
     answer = deliver(webhook_app)
 
@@ -101,7 +105,7 @@ def test_while_the_database_is_down_intuit_is_told_to_come_again(
 def test_while_the_database_is_down_a_forged_delivery_is_refused_all_the_same(
     webhook_app: FastAPI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
+    monkeypatch.setenv(WEBHOOK_DB, f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
 
     assert deliver(webhook_app, "another").status_code == 401
     assert "refused: 1 forged. The database does not answer to count them." in caplog.text
@@ -110,9 +114,9 @@ def test_while_the_database_is_down_a_forged_delivery_is_refused_all_the_same(
 def test_what_could_not_be_counted_while_the_database_was_down_is_counted_later(
     webhook_app: FastAPI, db: psycopg.Connection, db_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
+    monkeypatch.setenv(WEBHOOK_DB, f"postgresql://u:hunter2@127.0.0.1:{free_port()}/none")
     assert deliver(webhook_app, "another").status_code == 401
-    monkeypatch.setenv("AIRFLOW_CONN_RECEIVABLES_DB", db_url)
+    monkeypatch.setenv(WEBHOOK_DB, for_user(db_url, "receivables_webhook"))
     assert deliver(webhook_app, "another").status_code == 401
 
     assert counts(db) == {"forged": 2}

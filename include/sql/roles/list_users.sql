@@ -1,0 +1,2 @@
+-- List the users of the server.
+select rolname from pg_roles;
