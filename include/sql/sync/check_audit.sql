@@ -47,13 +47,13 @@ moved as materialized (
 
 select
     company_id,
-    format('Act %%s is not as it was written down.', audit_id) as sentence
+    format('Act %s is not as it was written down.', audit_id) as sentence
 from chained
 where not is_right
 union all
 select
     company_id,
-    format('%%s acts before act %%s are missing.', number - previous_number - 1, audit_id) as sentence
+    format('%s acts before act %s are missing.', number - previous_number - 1, audit_id) as sentence
 from chained
 where number <> previous_number + 1
 union all
@@ -66,7 +66,7 @@ where (head.number, head.hash) is distinct from (tail.number, tail.hash)
 union all
 select
     coalesce(vouched.company_id, kept.company_id) as company_id,
-    format('The verdicts of run %%s are not those that were kept.', coalesce(vouched.run_id, kept.run_id)) as sentence
+    format('The verdicts of run %s are not those that were kept.', coalesce(vouched.run_id, kept.run_id)) as sentence
 from vouched
 full outer join peakflo.verdict_digest as kept
     on vouched.company_id = kept.company_id and vouched.run_id = kept.run_id
@@ -74,7 +74,7 @@ where vouched.digest is distinct from kept.digest
 union all
 select
     coalesce(moved.company_id, record.company_id) as company_id,
-    format('Move %%s of a payment is not as it was made.', coalesce(moved.move_id, kept.move_id)) as sentence
+    format('Move %s of a payment is not as it was made.', coalesce(moved.move_id, kept.move_id)) as sentence
 from moved
 full outer join outbox.move as kept on moved.move_id = kept.move_id
 left join outbox.record as record on kept.record_id = record.record_id
@@ -87,7 +87,7 @@ where
 union all
 select
     record.company_id,
-    format('Record %%s is %%s, where its last move left it %%s.', record.record_id, record.state, latest.to_state)
+    format('Record %s is %s, where its last move left it %s.', record.record_id, record.state, latest.to_state)
     as sentence
 from outbox.record as record
 inner join lateral (
