@@ -14,6 +14,7 @@ import os
 import sys
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -21,7 +22,7 @@ import psycopg
 from include.cli.alerts import add_alert_commands
 from include.cli.audit import add_audit_commands
 from include.cli.delivery import add_delivery_commands
-from include.cli.output import print_companies, print_company, print_outcome
+from include.cli.output import print_companies, print_company, print_outcome, to_json
 from include.cli.payments import add_account_mapping_commands
 from include.cli.proof import add_proof_command
 from include.cli.rules import add_rule_commands
@@ -94,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     add_proof_command(commands, _run_context)
     add_alert_commands(commands)
     add_audit_commands(commands)
+    keys = commands.add_parser("keys", help="the keys that tokens are encrypted with")
+    rotate = keys.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "rotate", help="encrypt all tokens with the first of AIRFLOW__CORE__FERNET_KEY"
+    )
+    rotate.set_defaults(command=_rotate_keys)
     db_url = commands.add_parser("db-url", help="print the URL of the receivables database")
     db_url.set_defaults(command=_db_url)
     return parser
@@ -126,6 +132,12 @@ def _add_company_commands(commands: Any) -> None:
         action.add_argument("company_id", metavar="COMPANY")
         action.add_argument("--json", action="store_true", help="for programs")
         action.set_defaults(command=command)
+    offboard = actions.add_parser(
+        "offboard", help="export all that is kept of a disconnected company into a file, then erase it"
+    )
+    offboard.add_argument("company_id", metavar="COMPANY")
+    offboard.add_argument("--export", type=Path, required=True, metavar="FILE", help="a new ZIP file")
+    offboard.set_defaults(command=_offboard)
 
 
 def _add_job(commands: Any, name: str, command: Any, explanation: str) -> argparse.ArgumentParser:
@@ -197,6 +209,23 @@ def _set_paused(options: argparse.Namespace, *, is_paused: bool) -> None:
     with ReceivablesDbHook().get_conn() as db:
         companies.set_paused(db, companies.get_company(db, options.company_id), is_paused=is_paused)
         print_companies(companies.list_companies(db, options.company_id), as_json=options.json)
+
+
+def _offboard(options: argparse.Namespace) -> None:
+    from include.hooks.receivables_db import OwnerDbHook
+    from include.receivables.connecting.offboarding import offboard
+
+    with OwnerDbHook().get_conn() as db:
+        print(to_json(offboard(db, options.company_id, options.export)))
+
+
+def _rotate_keys(options: argparse.Namespace) -> None:
+    from include.hooks.access import get_access
+    from include.receivables.connecting.key_rotation import rotate_keys
+
+    access = get_access()
+    with access.connect() as db:
+        print(f"companies whose tokens are under the first key: {rotate_keys(db, access.cipher)}")
 
 
 def _disconnect(options: argparse.Namespace) -> None:

@@ -75,6 +75,14 @@ class TokenCipher:
                 "The stored tokens were encrypted with another key: restore it in AIRFLOW__CORE__FERNET_KEY."
             ) from error
 
+    def rotate(self, encrypted: str) -> str:
+        """
+        Encrypt with the first key what was encrypted with any.
+
+        :raises ConfigurationError: when it was encrypted with a key that is not at hand.
+        """
+        return self.encrypt(self.decrypt(encrypted))
+
     def encrypt_tokens(self, tokens: Tokens) -> dict[str, Any]:
         """Return tokens as the parameters of ``sync/save_tokens``."""
         hard = tokens.refresh_hard_expires_in

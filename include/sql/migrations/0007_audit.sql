@@ -55,6 +55,10 @@ language plpgsql security definer set search_path = pg_catalog as $$
 declare
     head sync.audit_head;
 begin
+    -- Of a company that is being erased, the acts go with it.
+    if not exists (select from sync.audit where audit_id = new.audit_id) then
+        return null;
+    end if;
     insert into sync.audit_head (company_id, number, hash) values (new.company_id, 0, '') on conflict do nothing;
     select * into head from sync.audit_head where company_id = new.company_id for update;
     new.number := head.number + 1;

@@ -265,3 +265,88 @@ outbox.enqueue, outbox.move, outbox.begin, outbox.prune_moves, outbox.lock_payme
 sync.note_act
 to receivables_sync;
 grant execute on function outbox.enqueue, outbox.lock_payment, sync.note_act to receivables_pages;
+
+-- Where rows of a company are, and which: those of its id, and of books that no other company is connected to. Tokens
+-- are nobody's to take along.
+create function sync.company_rows(of_company text) returns table (relation regclass, columns text, condition text)
+language sql stable as $$
+    with book as (
+        select realm_id from sync.connection where company_id = of_company
+        union
+        select realm_id from peakflo.company where company_id = of_company
+        union
+        select realm_id from sync.run where company_id = of_company
+        except
+        select realm_id from sync.connection where company_id <> of_company
+    ),
+
+    kept as (
+        select
+            relation.oid::regclass as relation,
+            array_agg(attribute.attname::text) as names,
+            string_agg(format('%I', attribute.attname), ', ' order by attribute.attnum) filter (
+                where attribute.attname not in ('access_token', 'refresh_token')
+            ) as columns
+        from pg_class as relation
+        inner join pg_namespace as namespace on relation.relnamespace = namespace.oid
+        inner join pg_attribute as attribute on relation.oid = attribute.attrelid
+        where
+            relation.relkind = 'r'
+            and namespace.nspname in ('staging', 'mapping', 'peakflo', 'sync', 'outbox', 'proof')
+            and attribute.attnum > 0
+            and not attribute.attisdropped
+        group by relation.oid
+    ),
+
+    found as (
+        select
+            kept.relation,
+            kept.columns,
+            case
+                when 'company_id' = any(kept.names) then format('company_id = %L', of_company)
+                when 'realm_id' = any(kept.names)
+                    then format('realm_id = any(%L)', (select coalesce(array_agg(realm_id), '{}') from book))
+                when 'record_id' = any(kept.names)
+                    then format('record_id in (select record_id from outbox.record where company_id = %L)', of_company)
+                when 'proof_id' = any(kept.names)
+                    then format('proof_id in (select proof_id from proof.proof where company_id = %L)', of_company)
+                when 'alert_id' = any(kept.names)
+                    then format('alert_id in (select alert_id from sync.alert where company_id = %L)', of_company)
+            end as condition
+        from kept
+    )
+
+    select
+        found.relation,
+        found.columns,
+        found.condition
+    from found
+    where found.condition is not null
+    order by found.relation::text
+$$;
+
+-- Delete all rows of a company, in whatever order they let themselves be deleted, and with those that triggers write
+-- meanwhile. It is for the owner alone.
+create function sync.erase_company(of_company text) returns void
+language plpgsql as $$
+declare
+    place record;
+    -- Of its books, too, which nobody could tell any more once their company is gone.
+    places constant jsonb = (select jsonb_agg(to_jsonb(listed)) from sync.company_rows(of_company) as listed);
+    deleted bigint;
+    is_left boolean = true;
+begin
+    while is_left loop
+        is_left := false;
+        for place in select * from jsonb_to_recordset(places) as listed (relation text, condition text) loop
+            begin
+                execute format('delete from %s where %s', place.relation, place.condition);
+                get diagnostics deleted = row_count;
+                is_left := is_left or deleted > 0;
+            exception when foreign_key_violation then
+                is_left := true;
+            end;
+        end loop;
+    end loop;
+end
+$$;

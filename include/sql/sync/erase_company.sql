@@ -1,0 +1,2 @@
+-- Delete all rows of a company.
+select sync.erase_company(%(company_id)s);
