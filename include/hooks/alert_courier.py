@@ -13,8 +13,8 @@ from airflow.sdk.exceptions import AirflowException
 
 from include.errors import ChannelError, ConfigurationError
 from include.hooks.connection_lookup import ConnectionLookup
+from include.quickbooks.addresses import is_loopback
 from include.receivables.alerts import webhook_call
-from include.receivables.alerts.webhook_call import is_loopback
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from include.errors import ConfigurationError, ReceivablesError
+from include.hooks.quickbooks import QuickBooksHook
 from include.receivables.company import companies
 from include.receivables.company.access import Access
 from include.receivables.company.companies import Company
@@ -79,6 +80,15 @@ def connect(
             request, user, access, company_id=company_id, name=name, fault=str(error), status_code=422
         )
     return _leave(request, url)
+
+
+@router.post("/connect/check")
+def check_keys(request: Request, user: Admin, access: QuickBooksAccess) -> Response:
+    """Ask Intuit whether the app's keys are right: those that are stored, where they are used."""
+    is_right, sentence = QuickBooksHook().test_connection()
+    if is_right:
+        return redirect(request, user, "connect", notice=sentence)
+    return _connect_page(request, user, access, fault=sentence, status_code=409)
 
 
 @router.get("/companies/{company_id}/reconnect")
