@@ -30,6 +30,8 @@ router = APIRouter()
 # What anybody may see.
 landing = APIRouter()
 
+# Nothing of what Intuit adds to this address may be kept: it opens a company's books.
+CALLBACK = "/callback"
 # How each cause looks: its title and its status.
 OUTCOMES = {
     "state_unknown": ("This answer cannot be placed", HTTPStatus.BAD_REQUEST),
@@ -123,7 +125,7 @@ def change(
     return _leave(request, _begin(db, access, user, company, "change"))
 
 
-@router.get("/callback")
+@router.get(CALLBACK)
 def complete(
     request: Request,
     user: Admin,
@@ -135,8 +137,6 @@ def complete(
     error: str = "",
 ) -> Response:
     """Come back from QuickBooks, look into the books, and go on to the account mapping."""
-    # Airflow's access log would keep the code and the state.
-    request.scope["query_string"] = b""
     try:
         company = consent.complete(access, _visitor(user), Answer(state, code, realm_id, error))
     except ConnectError as refused:
