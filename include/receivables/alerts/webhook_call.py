@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import requests
 
 from include.errors import ChannelError, ConfigurationError
+from include.plain_text import visible
 from include.quickbooks.addresses import is_loopback
 from include.receivables.alerts.wording import KIND_WORDS, MOST_LISTED
 
@@ -173,4 +174,4 @@ def _check_url(url: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
