@@ -30,7 +30,7 @@ from tests.support.airflow_settings import FERNET_KEY, define_connections
 from tests.support.killing import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from fastapi import FastAPI
 
@@ -217,6 +217,7 @@ def running_web(
     sandbox: SandboxControl,
     directory: Path,
     base_path: str = "",
+    command: Sequence[str] = ("api-server",),
     *,
     is_fab: bool = False,
     **settings: str,
@@ -225,6 +226,7 @@ def running_web(
     Run an API server.
 
     :param base_path: the path that Airflow is served under, such as ``/airflow``.
+    :param command: of Airflow's, that starts it.
     :param is_fab: whether users and roles are made as compose makes them, in FAB.
     :param settings: further variables of its environment.
     """
@@ -240,7 +242,7 @@ def running_web(
         _run(variables, web.log, *_airflow("db", "migrate"))
     with web.log.open("a") as output:
         process = subprocess.Popen(
-            _airflow("api-server"), env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            _airflow(*command), env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
         try:
             if not is_fab:
@@ -257,8 +259,14 @@ def running_fab(postgres: EmbeddedPostgres, sandbox: SandboxControl, directory: 
     """Run an API server with compose's auth manager, roles and users, and one user more of each of FAB's own roles."""
     compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
     auth_manager = compose["x-airflow"]["environment"]["AIRFLOW__CORE__AUTH_MANAGER"]
-    settings = {"AIRFLOW__CORE__AUTH_MANAGER": auth_manager, "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64}
-    with running_web(postgres, sandbox, directory, BASE_PATH, is_fab=True, **settings) as server:
+    command = compose["services"]["airflow-apiserver"]["command"].split()
+    settings = {
+        "AIRFLOW__CORE__AUTH_MANAGER": auth_manager,
+        "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
+        "AIRFLOW__FAB__COOKIE_SECURE": "True",
+        "FORWARDED_ALLOW_IPS": HOST,
+    }
+    with running_web(postgres, sandbox, directory, BASE_PATH, command, is_fab=True, **settings) as server:
         for name, role in FAB_ROLES.items():
             server.passwords[name] = f"{name}-password"
             user = {

@@ -76,3 +76,32 @@ def test_the_navigation_has_the_entry(fab: Web):
     for icon in (views[0]["icon"], views[0]["icon_dark_mode"]):
         answer = fab.anonymous.get(f"{fab.url}/{icon}")
         assert answer.headers["content-type"].startswith("image/svg+xml")
+
+
+def test_behind_a_proxy_with_tls_every_cookie_is_for_https_only(fab: Web):
+    browser = fab.as_("engineer")
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+    form = {"csrf_token": browser.csrf("companies/acme"), "switch": "off"}
+    ours = browser.post("companies/acme/auto-sync", data=form, headers=forwarded)
+    session = fab.anonymous.get(f"{fab.url}/auth/login/", headers=forwarded)
+
+    assert ours.status_code == 303, ours.text
+    for answer, name in ((ours, "quickbooks_notice"), (session, "session")):
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith(f"{name}="), cookie
+        assert {"secure", "httponly"} <= {part.strip().lower() for part in cookie.split(";")}, cookie
+
+
+def test_a_sign_in_through_the_proxy_gives_a_cookie_for_https_only(fab: Web):
+    forwarded = {"X-Forwarded-Proto": "https", "Referer": f"{fab.url}/auth/login/".replace("http:", "https:")}
+    page = fab.anonymous.get(f"{fab.url}/auth/login/", headers=forwarded)
+    [token] = re.findall(r'name="csrf_token"[^>]*value="([^"]*)"', page.text)
+    form = {"username": "engineer", "password": fab.passwords["engineer"], "csrf_token": token}
+    # A browser that speaks https would send it.
+    session = page.headers["set-cookie"].partition(";")[0]
+    answer = fab.anonymous.post(f"{fab.url}/auth/login/", data=form, headers={**forwarded, "Cookie": session})
+
+    cookies = [cookie for cookie in answer.raw.headers.getlist("set-cookie") if cookie.startswith("_token=")]
+    assert cookies, (answer.status_code, answer.headers)
+    for cookie in cookies:
+        assert {"secure", "httponly"} <= {part.strip().lower() for part in cookie.split(";")}, cookie
