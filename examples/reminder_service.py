@@ -63,8 +63,8 @@ class Airflow:
         """
         Let a run check the invoices, or wait for the one of this id, and return its verdicts by invoice.
 
-        They are read where only the run itself can write: whoever may trigger a DAG may also change what Airflow says
-        that its runs have returned, and whether they succeeded.
+        They are read where only the run itself can write: whoever operates Airflow may also change what it says that
+        its runs have returned, and whether they succeeded.
         """
         self._deadline = time.monotonic() + seconds
         self._log_in()

@@ -32,7 +32,6 @@ PYTHON_PATHS = (ROOT, ROOT / "include/airflow_config", ROOT / "include/provider"
 # Measured on two cores: a triggered run of one task ends in 0.4 s; idle, the scheduler takes an eighth of one.
 TUNING = {
     "AIRFLOW__CORE__PARALLELISM": "16",
-    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "20",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "60",  # more than the API server's threads, or it stalls
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",

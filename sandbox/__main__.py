@@ -21,6 +21,9 @@ def main() -> int:
         epilog="SANDBOX_WEBHOOK_VERIFIER_TOKEN is what webhooks are signed with.",
     )
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument(
+        "--name", action="append", default=[], dest="names", help="of this machine, for the control API"
+    )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--data", type=Path, metavar="FILE.sqlite", help="keep everything in this file")
     parser.add_argument("--seed", type=int, default=7, help="makes ids, names and amounts repeatable")

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from sandbox.accounting_api import AccountingApi
 from sandbox.consent_page import ConsentPage
 from sandbox.control_api import ControlApi
+from sandbox.control_guard import ControlGuard
 from sandbox.oauth_api import OAuthApi
 
 if TYPE_CHECKING:
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from sandbox.sandbox import Sandbox
 
 
-def build(sandbox: Sandbox) -> ASGIApp:
-    """Return the application that serves a sandbox."""
+def build(sandbox: Sandbox, names: frozenset[str] = frozenset()) -> ASGIApp:
+    """
+    Return the application that serves a sandbox.
+
+    :param names: what this machine is called, besides ``localhost``, by those who may use the control API.
+    """
     oauth = OAuthApi(sandbox)
     accounting, consent = AccountingApi(sandbox), ConsentPage(sandbox)
     routes = [
@@ -35,7 +40,7 @@ def build(sandbox: Sandbox) -> ASGIApp:
         Route("/v3/company/{realm}/{path:path}", accounting.answer, methods=["GET", "POST"]),
         *ControlApi(sandbox).routes(),
     ]
-    return TransactionIds(Starlette(routes=routes))
+    return TransactionIds(ControlGuard(Starlette(routes=routes), names))
 
 
 class TransactionIds:

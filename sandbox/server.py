@@ -15,6 +15,7 @@ from sandbox.connections import TrackedProtocol
 from sandbox.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sandbox.webhooks import WebhookSettings
@@ -24,6 +25,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    names: Sequence[str] = (),
     data: Path | None = None,
     seed: int = 7,
     port_file: Path | None = None,
@@ -35,6 +37,7 @@ def serve(
     Serve until SIGTERM or SIGINT.
 
     :param port: 0 for a free one.
+    :param names: what this machine is called by those who may use the control API.
     :param data: the SQLite file that keeps everything.
     :param port_file: where to write the port once the server listens.
     :param webhooks: where changes are told.
@@ -44,7 +47,7 @@ def serve(
         seed=seed, data=data, client_id=client_id, client_secret=client_secret, webhooks=webhooks
     )
     config = uvicorn.Config(
-        build(sandbox),
+        build(sandbox, frozenset({host, *names})),
         http=TrackedProtocol,
         ws="none",
         lifespan="off",

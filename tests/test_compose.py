@@ -90,6 +90,15 @@ def test_users_are_kept_in_the_database():
     assert environment["AIRFLOW__CORE__AUTH_MANAGER"].endswith("FabAuthManager")
 
 
+def test_the_reminder_service_has_a_role_of_its_own():
+    script = (ROOT / "include/compose/prepare.sh").read_text()
+    roles = json.loads((ROOT / "include/compose/roles.json").read_text())
+    assert "create_user Reminder reminder " in script
+    assert {(role["name"], role["resource"].partition(":")[2]) for role in roles} == {
+        ("Reminder", "refresh_before_reminder")
+    }
+
+
 def test_data_outlives_the_containers():
     # The image of PostgreSQL 18 keeps its data one folder higher than the ones before.
     assert "postgres:/var/lib/postgresql" in SERVICES["postgres"]["volumes"]
@@ -191,7 +200,7 @@ def test_airflow_has_the_command(command, tmp_path):
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert f"airflow {command}" in result.stdout
+    assert f"airflow {command.partition(' --')[0]}" in result.stdout
 
 
 @pytest.mark.parametrize("module", ["include.migrate", "sandbox"])

@@ -28,6 +28,7 @@ from include.cli.proof import add_proof_command
 from include.cli.rules import add_rule_commands
 from include.cli.verdicts import add_verdict_commands
 from include.errors import ChangesExpiredError, ReceivablesError
+from include.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(options)
     except (ReceivablesError, psycopg.OperationalError) as error:
-        print(f"receivables: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"receivables: {one_line(str(error))}", file=sys.stderr)
         return 1
     return 0
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from getpass import getuser
 from typing import TYPE_CHECKING, Any
 
-from include.cli.output import print_outcome, print_table, to_json
+from include.cli.output import print_outcome, print_table, say, to_json
+from include.plain_text import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -166,10 +167,10 @@ def _dry_run(options: argparse.Namespace) -> None:
     if options.json:
         print(to_json(answer))
         return
-    print(f"{answer['answer']}{': ' + answer['reason'] if answer['reason'] else ''}")
+    say(f"{answer['answer']}{': ' + answer['reason'] if answer['reason'] else ''}")
     for request in answer["requests"]:
         heading = f"{request['operation']} {request['entity']}, requestid {request['request_id']}"
-        print(f"\n{heading}\n{request['payload']}")
+        say(f"\n{heading}\n{request['payload']}")
 
 
 def _print_delivery(db: Connection, company: Company, options: argparse.Namespace) -> None:
@@ -183,7 +184,7 @@ def _print_delivery(db: Connection, company: Company, options: argparse.Namespac
         print(to_json(delivery | {"lineage": lineage}))
         return
     for key, value in delivery.items():
-        print(f"{key + ':':16}{'' if value is None else value}")
+        say(f"{key + ':':16}{'' if value is None else one_line(str(value))}")
     print("\nIts records:")
     print_table(("record_id", "document", "generation", "state", "qbo_id", "made_at", "reason"), lineage)
     print("\nWhat happened to them:")

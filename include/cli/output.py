@@ -8,6 +8,8 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from include.plain_text import one_line, visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from include.receivables.company.batches import Outcome
 
 Row = dict[str, Any]
+
+
+def say(text: str = "") -> None:
+    """Print for people, nothing that a terminal would obey."""
+    print(visible(text))
 
 
 def print_companies(rows: Sequence[Row], *, as_json: bool) -> None:
@@ -45,7 +52,7 @@ def print_company(company: Row, records: Sequence[Row], causes: Sequence[Cause],
     print()
     for cause in causes:
         who = "it passes by itself" if cause.owner == "nobody" else f"who acts: {cause.owner}"
-        print(f"{cause.level.upper()}: {cause.sentence} {cause.remedy} ({who})")
+        say(one_line(f"{cause.level.upper()}: {cause.sentence} {cause.remedy} ({who})"))
     if not causes:
         print("All is well.")
     print()
@@ -72,8 +79,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Row]) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Write JSON; an amount as text, so that no reader turns it into a float."""
-    return json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+    """Write JSON; an amount as text, so that no reader turns it into a float, and what cannot be seen by its number."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, indent=2)
+    return "".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
 
 
 def _plain(value: Any) -> str:
@@ -91,7 +99,7 @@ def _text(value: Any) -> str:
         return f"{value:,.2f}"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return str(value)
+    return one_line(str(value))
 
 
 def _align(cell: str, width: int) -> str:

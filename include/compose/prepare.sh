@@ -1,6 +1,9 @@
 #!/bin/sh
-# Run by airflow-init before everything else starts: the databases, both schemas, the pools and the users. Safe to repeat.
+# Run by airflow-init before everything else starts: the databases, both schemas, the pools, the roles and the users.
+# Safe to repeat.
 set -eu
+
+here=$(dirname "$0")
 
 # A user that exists is left as it is, its password too.
 create_user() {
@@ -10,6 +13,9 @@ create_user() {
 python -m include.databases
 airflow db migrate
 python -m include.migrate
-airflow pools import "$(dirname "$0")/../airflow_pools.json"
+airflow pools import "$here/../airflow_pools.json"
+# Permissions can be given for a DAG once it has been read. A role that exists is left as it is.
+airflow dags reserialize
+airflow roles import "$here/roles.json"
 create_user Admin "$ADMIN_USERNAME" "$ADMIN_PASSWORD" "$ADMIN_EMAIL"
-create_user User reminder "$REMINDER_PASSWORD" "reminder@localhost"
+create_user Reminder reminder "$REMINDER_PASSWORD" "reminder@localhost"

@@ -13,8 +13,9 @@ from airflow.sdk.exceptions import AirflowException
 
 from include.errors import ChannelError, ConfigurationError
 from include.hooks.connection_lookup import ConnectionLookup
+from include.plain_text import one_line
+from include.quickbooks.addresses import is_loopback
 from include.receivables.alerts import webhook_call
-from include.receivables.alerts.webhook_call import is_loopback
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -157,4 +158,4 @@ def _said(error: BaseException) -> str:
 
 def _text(answer: bytes | str) -> str:
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return " ".join(text.split())[:MOST_QUOTED]
+    return one_line(text)[:MOST_QUOTED]

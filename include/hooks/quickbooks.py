@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow.sdk.configuration import conf
+
 from include.hooks.connection_lookup import ConnectionLookup
 
 if TYPE_CHECKING:
@@ -16,6 +18,10 @@ PAGES_URLS = {
     "production": "https://app.qbo.intuit.com/app",
     "sandbox": "https://app.sandbox.qbo.intuit.com/app",
 }
+
+# Hosts with their ports and commas between, such as "sandbox:8081". It is no part of the connection: the role Op may
+# edit that, and is not to say where keys go.
+ALLOWED_HOSTS = ("quickbooks", "allowed_hosts")
 
 
 class QuickBooksHook(ConnectionLookup):
@@ -54,10 +60,11 @@ class QuickBooksHook(ConnectionLookup):
             environment=extra.get("environment", "production"),
             redirect_uri=extra.get("redirect_uri", ""),
             discovery_url=extra.get("discovery_url"),
+            allowed_hosts=_allowed_hosts(),
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """Tell whether Intuit knows the app, for the Test button of Airflow's connections; it takes no company."""
+        """Tell whether Intuit knows the app, for *Check the keys* and Airflow's own test; it takes no company."""
         from include.errors import ReceivablesError
 
         try:
@@ -73,20 +80,13 @@ class QuickBooksHook(ConnectionLookup):
         """
         The address of the API.
 
-        :raises ConfigurationError: when the connection is missing, or its environment unknown and no address given.
+        :raises ConfigurationError: when the connection is missing, or its environment or address not one to be used.
         """
-        from include.errors import ConfigurationError
-        from include.quickbooks.client import API_URLS
+        from include.quickbooks.addresses import Addresses
 
         extra = self.get_connection(self.quickbooks_conn_id).extra_dejson
-        environment = extra.get("environment", "production")
-        url = extra.get("api_url") or API_URLS.get(environment)
-        if url is None:
-            raise ConfigurationError(
-                f"The connection {self.quickbooks_conn_id!r} names the environment {environment!r}: "
-                f"use one of {', '.join(API_URLS)}."
-            )
-        return str(url)
+        addresses = Addresses(extra.get("environment", "production"), _allowed_hosts())
+        return addresses.api_url(extra.get("api_url"))
 
     @property
     def pages_url(self) -> str | None:
@@ -126,3 +126,8 @@ class QuickBooksHook(ConnectionLookup):
             raise ConfigurationError(
                 f"The connection {self.quickbooks_conn_id!r} has a budget of reads that makes no sense: {error}"
             ) from None
+
+
+def _allowed_hosts() -> frozenset[str]:
+    named = str(conf.get(*ALLOWED_HOSTS, fallback="")).lower().split(",")
+    return frozenset(host.strip() for host in named) - {""}

@@ -53,11 +53,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-API_URLS = {
-    "production": "https://quickbooks.api.intuit.com",
-    "sandbox": "https://sandbox-quickbooks.api.intuit.com",
-}
-
 # Intuit: since August 2025 every version below 75 is answered as 75.
 MINOR_VERSION = "75"
 # Intuit has counted ten requests at once and ten a second; four keep clear of either.
@@ -105,7 +100,7 @@ class QuickBooksClient:
     is a 429, which the caller has to wait out. A write that got no answer is never tried again here: it may have
     been carried out, so the caller has to find out first.
 
-    :param api_url: see :data:`API_URLS`.
+    :param api_url: see :meth:`include.quickbooks.addresses.Addresses.api_url`.
     :param realm_id: QuickBooks' id of the company.
     :param tokens: gives access tokens.
     :param limiter: shared by all who call for the company; without one, nothing

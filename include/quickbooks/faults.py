@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from include.errors import ConfigurationError, ReceivablesError, RecordError, RejectedError, ThrottledError
+from include.plain_text import one_line
 from include.quickbooks.catalogue import CATALOGUE, KnownFault, TokenRejectedError, find
 
 if TYPE_CHECKING:
@@ -93,14 +94,14 @@ def error_for(response: requests.Response, fault: Fault, *, secrets: Iterable[st
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """
-    Take out what is or looks like a token, and cut a text to a length fit for a log.
+    Take out what is or looks like a token, and cut a text to one line of a length fit for a log.
 
     QuickBooks repeats the rejected access token in the detail of a 401.
     """
     for secret in filter(None, secrets):
         text = text.replace(secret, "[redacted]")
     text = _AFTER_TOKEN_WORD.sub(r"\1 [redacted]", text)
-    text = " ".join(_LONG_OPAQUE.sub("[redacted]", text).split())
+    text = one_line(_LONG_OPAQUE.sub("[redacted]", text))
     return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
 
 

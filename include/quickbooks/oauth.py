@@ -20,13 +20,13 @@ from include.errors import (
     UnreachableError,
 )
 from include.quickbooks import transport
+from include.quickbooks.addresses import Addresses
 from include.quickbooks.faults import Fault, error_for, raise_for_answer, raise_for_fault, redact
 
 log = logging.getLogger(__name__)
 
 # Intuit: the only accounting scope, for reading and writing.
 SCOPE = "com.intuit.quickbooks.accounting"
-ENVIRONMENTS = ("production", "sandbox")
 TIMEOUT = (3.05, 30.0)
 # None that Intuit has ever given.
 NO_REFRESH_TOKEN = "none-of-any-company"  # noqa: S105
@@ -95,7 +95,8 @@ class OAuthApp:
     :param environment: ``production`` or ``sandbox``; which of the app's two key pairs the id and secret are.
     :param redirect_uri: where Intuit sends the person back to, exactly as registered with the app.
     :param discovery_url: the discovery document to use in place of Intuit's.
-    :raises ConfigurationError: if a setting is missing or unknown.
+    :param allowed_hosts: see :class:`include.quickbooks.addresses.Addresses`.
+    :raises ConfigurationError: if a setting is missing or unknown, or the document's address may not be asked.
     """
 
     def __init__(
@@ -106,11 +107,9 @@ class OAuthApp:
         redirect_uri: str,
         environment: str = "production",
         discovery_url: str | None = None,
+        allowed_hosts: frozenset[str] = frozenset(),
     ) -> None:
-        if environment not in ENVIRONMENTS:
-            raise ConfigurationError(
-                f"The environment {environment!r} is unknown: use one of {', '.join(ENVIRONMENTS)}."
-            )
+        self._addresses = Addresses(environment, allowed_hosts)
         if not (client_id and client_secret):
             raise ConfigurationError(
                 "The app's client id or secret is missing: copy both from its keys page at Intuit."
@@ -118,7 +117,7 @@ class OAuthApp:
         self.environment = environment
         self._credentials = (client_id, client_secret)
         self._redirect_uri = redirect_uri
-        self._discovery_url = discovery_url
+        self._discovery_url = self._addresses.override("discovery_url", discovery_url)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -126,8 +125,14 @@ class OAuthApp:
         Where to send people and requests.
 
         :raises UnreachableError: if the discovery document does not answer.
+        :raises ConfigurationError: if what it names may not be told anything secret.
         """
-        return discover(self._discovery_url) if self._discovery_url else INTUIT
+        if not self._discovery_url:
+            return INTUIT
+        endpoints = discover(self._discovery_url)
+        for name, url in msgspec.to_builtins(endpoints).items():
+            self._addresses.check(f"the {name} of the discovery document", url)
+        return endpoints
 
     def authorize_url(self, state: str) -> str:
         """

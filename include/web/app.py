@@ -39,6 +39,10 @@ class WebApp(FastAPI):
         """Answer a request."""
         if scope["type"] == "http":
             scope.update(airflow_app=scope["app"], pages_path=scope["root_path"])
+            if scope["path"] == f"{scope['pages_path']}{connecting.CALLBACK}":
+                # Airflow's access log, which looks when all is done, would keep the code and the state.
+                query, scope["query_string"] = scope["query_string"], b""
+                scope = {**scope, "query_string": query, "is_query_secret": True}
         await super().__call__(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:

@@ -131,7 +131,9 @@ def _wants_json(request: Request) -> bool:
 
 
 def _login_url(request: Request) -> str:
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    # A consent cannot be gone on with in another sign-in than it was begun in: its code is of no use there.
+    is_kept = request.url.query and "is_query_secret" not in request.scope
+    here = request.url.path + (f"?{request.url.query}" if is_kept else "")
     url = get_auth_manager().get_url_login(next_url=here)
     return url if urlsplit(url).netloc or url.startswith("/") else f"/{url}"
 

@@ -157,3 +157,39 @@ def test_the_same_seed_makes_the_same_companies(tmp_path: Path) -> None:
             truth = control.truth(company["realm_id"])
             truths.append((company["realm_id"], truth))
     assert truths[0] == truths[1]
+
+
+def ask_control(control: SandboxControl, method: str = "POST", **headers: str) -> int:
+    said = {
+        "Content-Type": "application/json",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    path = "reset" if method == "POST" else "health"
+    return requests.request(
+        method, f"{control.base_url}/control/{path}", headers=said, timeout=10
+    ).status_code
+
+
+def test_the_control_api_answers_no_page_of_another_site(tmp_path: Path) -> None:
+    with running(tmp_path, "--name", "books") as (_, control):
+        own = control.base_url.removeprefix("http://")
+        port = own.partition(":")[2]
+        for host in (own, f"localhost:{port}", f"[::1]:{port}", "books:8081", "127.0.0.1"):
+            assert ask_control(control, Host=host) == 200, host
+        for host in (
+            "attacker.example", f"attacker.example:{port}", "127.0.0.1.attacker.example", "localhost.attacker.example",
+            "10.0.0.1", "0.0.0.0", "[", "user@attacker.example",
+        ):  # fmt: skip
+            assert ask_control(control, Host=host) == 403, host
+            assert ask_control(control, "GET", Host=host) == 403, host
+        assert ask_control(control, Origin=control.base_url) == 200
+        for origin in ("http://attacker.example", "null", f"http://localhost:{port}", "http://127.0.0.1"):
+            assert ask_control(control, Origin=origin) == 403, origin
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+            assert ask_control(control, Content_Type=kind) == 415, kind
+
+
+def test_the_api_itself_is_asked_by_any_name(tmp_path: Path) -> None:
+    with running(tmp_path) as (_, control):
+        url = f"{control.base_url}/.well-known/openid_sandbox_configuration"
+        assert requests.get(url, headers={"Host": "sandbox:8081"}, timeout=10).status_code == 200

@@ -20,17 +20,18 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import requests
+import yaml
 from psycopg import sql
 
 from local import environment
-from local.directory import ROLES, LocalDirectory
+from local.directory import ROLES, ROOT, LocalDirectory
 from local.ports import HOST, free_port
 from tests.support.airflow_settings import FERNET_KEY, define_connections
 from tests.support.databases import urls_of
 from tests.support.killing import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from fastapi import FastAPI
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 WEB_DATABASE = "web"
 AIRFLOW_DATABASE = "web_airflow"
 USERS = {**ROLES, "viewer": "viewer"}
+BASE_PATH = "/company/airflow"
+FAB_ROLES = {"viewer": "Viewer", "user": "User", "engineer": "Op"}
 START_SECONDS = 120
 POLL_SECONDS = 0.2
 TIMEOUT = 30
@@ -122,12 +125,16 @@ class Web:
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 
-    def as_(self, user: str) -> Browser:
-        """Return a session of ``viewer``, ``reminder`` (role user), ``engineer`` (role op) or ``admin``."""
+    def known_token(self, user: str) -> str:
+        """Return a token of a user, the same each time."""
         if user not in self._tokens:
             self._tokens[user] = self.token(user)
+        return self._tokens[user]
+
+    def as_(self, user: str) -> Browser:
+        """Return a session of ``viewer``, ``reminder`` (role user), ``engineer`` (role op) or ``admin``."""
         browser = Browser(self.url, self.refused)
-        browser.cookies.set("_token", self._tokens[user])
+        browser.cookies.set("_token", self.known_token(user))
         return browser
 
     def sign_in(self, user: str) -> Browser:
@@ -211,6 +218,7 @@ def running_web(
     sandbox: SandboxControl,
     directory: Path,
     base_path: str = "",
+    command: Sequence[str] = ("api-server",),
     *,
     is_fab: bool = False,
     **settings: str,
@@ -219,7 +227,8 @@ def running_web(
     Run an API server.
 
     :param base_path: the path that Airflow is served under, such as ``/airflow``.
-    :param is_fab: whether users and roles are FAB's; there is only the administrator then.
+    :param command: of Airflow's, that starts it.
+    :param is_fab: whether users and roles are made as compose makes them, in FAB.
     :param settings: further variables of its environment.
     """
     home = LocalDirectory(directory)
@@ -228,22 +237,51 @@ def running_web(
     home.passwords.write_text(json.dumps(passwords))
     variables = _variables(postgres, sandbox, home, base_path) | settings
     web = Web(variables["AIRFLOW__API__BASE_URL"], passwords, directory / "api-server.log")
-    _run_airflow(variables, web.log, "db", "migrate")
     if is_fab:  # all before the server starts: each of them makes the same permissions
-        _create_admin(variables, web.log, passwords["admin"])
-        _run_airflow(variables, web.log, "dags", "reserialize")
+        prepare(postgres, variables, web)
+    else:
+        _run(variables, web.log, *_airflow("db", "migrate"))
     with web.log.open("a") as output:
         process = subprocess.Popen(
-            _airflow("api-server"), env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            _airflow(*command), env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
         try:
             if not is_fab:
-                _run_airflow(variables, web.log, "dags", "reserialize")
+                _run(variables, web.log, *_airflow("dags", "reserialize"))
             _wait_until_up(web, process)
             yield web
         finally:
             process.terminate()
             process.wait(START_SECONDS)
+
+
+@contextmanager
+def running_fab(postgres: EmbeddedPostgres, sandbox: SandboxControl, directory: Path) -> Iterator[Web]:
+    """Run an API server with compose's auth manager, roles and users, and one user more of each of FAB's own roles."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+    auth_manager = compose["x-airflow"]["environment"]["AIRFLOW__CORE__AUTH_MANAGER"]
+    command = compose["services"]["airflow-apiserver"]["command"].split()
+    settings = {
+        "AIRFLOW__CORE__AUTH_MANAGER": auth_manager,
+        "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64,
+        "AIRFLOW__FAB__COOKIE_SECURE": "True",
+        "FORWARDED_ALLOW_IPS": HOST,
+    }
+    with running_web(postgres, sandbox, directory, BASE_PATH, command, is_fab=True, **settings) as server:
+        for name, role in FAB_ROLES.items():
+            server.passwords[name] = f"{name}-password"
+            user = {
+                "username": name,
+                "password": server.passwords[name],
+                "email": f"{name}@example.com",
+                "first_name": name,
+                "last_name": name,
+                "roles": [{"name": role}],
+            }
+            token = {"Authorization": f"Bearer {server.token('admin')}"}
+            made = requests.post(f"{server.url}/auth/fab/v1/users", json=user, headers=token, timeout=TIMEOUT)
+            assert made.ok, made.text
+        yield server
 
 
 def _variables(
@@ -277,9 +315,9 @@ def _airflow(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).parent / "airflow"), *arguments]
 
 
-def _run_airflow(variables: dict[str, str], log: Path, *arguments: str) -> None:
+def _run(variables: dict[str, str], log: Path, *command: str) -> None:
     done = subprocess.run(
-        _airflow(*arguments),
+        command,
         env=variables,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -291,10 +329,19 @@ def _run_airflow(variables: dict[str, str], log: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _create_admin(variables: dict[str, str], log: Path, password: str) -> None:
-    names = [f"--{field}=admin" for field in ("username", "firstname", "lastname")]
-    secret = ["--email=admin@example.com", f"--password={password}"]
-    _run_airflow(variables, log, "users", "create", "--role=Admin", *names, *secret)
+def prepare(postgres: EmbeddedPostgres, variables: dict[str, str], web: Web) -> None:
+    """Run what compose runs before everything else; with its roles and users."""
+    database = f"prepared_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+    first_users = {
+        "ADMIN_USERNAME": "admin",
+        "ADMIN_PASSWORD": web.passwords["admin"],
+        "ADMIN_EMAIL": "admin@example.com",
+        "REMINDER_PASSWORD": web.passwords["reminder"],
+        "AIRFLOW_CONN_RECEIVABLES_DB": postgres.url(database),
+    }
+    _run({**variables, **first_users}, web.log, "sh", str(ROOT / "include/compose/prepare.sh"))
 
 
 def _wait_until_up(web: Web, process: subprocess.Popen[bytes]) -> None:

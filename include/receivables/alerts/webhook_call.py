@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,8 @@ from urllib.parse import urlsplit
 import requests
 
 from include.errors import ChannelError, ConfigurationError
+from include.plain_text import visible
+from include.quickbooks.addresses import is_loopback
 from include.receivables.alerts.wording import KIND_WORDS, MOST_LISTED
 
 if TYPE_CHECKING:
@@ -92,14 +93,6 @@ def signature(key: bytes, message_id: str, sent_at: str, body: bytes) -> str:
     """Sign a message as the Standard Webhooks do."""
     signed = f"{message_id}.{sent_at}.".encode() + body
     return base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _alert(item: Item, link: str) -> dict[str, Any]:
@@ -181,4 +174,4 @@ def _check_url(url: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

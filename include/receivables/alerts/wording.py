@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from include.plain_text import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -59,7 +61,7 @@ class Item:
     @property
     def company(self) -> str:
         """What people call whom it concerns."""
-        return _one_line(self.company_name or self.company_id or ALL_COMPANIES)
+        return one_line(self.company_name or self.company_id or ALL_COMPANIES)
 
     @property
     def who(self) -> str:
@@ -113,7 +115,7 @@ def compose(message_id: str, items: Sequence[Item], base_url: str) -> Message:
 def compose_test(message_id: str, channel: str, by: str, base_url: str) -> Message:
     """Write a message that proves that a channel works."""
     subject = f"[QuickBooks] Test of the channel {channel}"
-    words = {"subject": subject, "by": _one_line(by), "all_url": _page(base_url, "alerts")}
+    words = {"subject": subject, "by": one_line(by), "all_url": _page(base_url, "alerts")}
     text, html = (_templates().get_template(name).render(words) for name in ("test.txt", "test.html"))
     return Message(message_id, subject, text, html, [], [])
 
@@ -127,7 +129,7 @@ def _subject(items: Sequence[Item]) -> str:
     first = items[0]
     if len(items) == 1:
         prefix = "" if first.kind == "opened" else f"{KIND_WORDS[first.kind]}: "
-        return _shortened(f"[QuickBooks] {prefix}{first.company}: {_one_line(first.sentence)}")
+        return _shortened(f"[QuickBooks] {prefix}{first.company}: {one_line(first.sentence)}")
     over = sum(item.kind == "closed" for item in items)
     parts = [
         f"{count:,} {words}" for count, words in ((len(items) - over, "to look at"), (over, "over")) if count
@@ -139,11 +141,6 @@ def _subject(items: Sequence[Item]) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= MOST_IN_SUBJECT else f"{text[: MOST_IN_SUBJECT - 1].rstrip()}…"
-
-
-def _one_line(text: str) -> str:
-    """Leave out what breaks a line or cannot be seen."""
-    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def _link(base_url: str, item: Item) -> str:
@@ -164,6 +161,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(one_line=_one_line, moment="{:%Y-%m-%d %H:%M} UTC".format)
+    environment.filters.update(one_line=one_line, moment="{:%Y-%m-%d %H:%M} UTC".format)
     environment.globals["kind_words"] = KIND_WORDS
     return environment

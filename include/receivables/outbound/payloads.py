@@ -13,8 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
-from unicodedata import category
 
+from include.plain_text import one_line
 from include.quickbooks.writing import encode
 
 if TYPE_CHECKING:
@@ -312,8 +312,7 @@ def _note(outgoing: OutgoingPayment) -> str:
 
 def _printable(text: str) -> str:
     """Leave out what QuickBooks fails at, which keeps texts as XML and counts them in UTF-16: controls, emoji."""
-    words = " ".join(text.split())
-    return "".join(sign for sign in words if ord(sign) <= MOST_COMMON and not category(sign).startswith("C"))
+    return "".join(sign for sign in one_line(text) if ord(sign) <= MOST_COMMON)
 
 
 def _plain(number: Decimal) -> Decimal:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from include.errors import ConfigurationError, ReceivablesError
+from include.hooks.quickbooks import QuickBooksHook
 from include.receivables.company import companies
 from include.receivables.company.access import Access
 from include.receivables.company.companies import Company
@@ -28,6 +29,8 @@ router = APIRouter()
 # What anybody may see.
 landing = APIRouter()
 
+# Nothing of what Intuit adds to this address may be kept: it opens a company's books.
+CALLBACK = "/callback"
 # How each cause looks: its title and its status.
 OUTCOMES = {
     "state_unknown": ("This answer cannot be placed", HTTPStatus.BAD_REQUEST),
@@ -80,6 +83,15 @@ def connect(
     return _leave(request, url)
 
 
+@router.post("/connect/check")
+def check_keys(request: Request, user: Admin, access: QuickBooksAccess) -> Response:
+    """Ask Intuit whether the app's keys are right: those that are stored, where they are used."""
+    is_right, sentence = QuickBooksHook().test_connection()
+    if is_right:
+        return redirect(request, user, "connect", notice=sentence)
+    return _connect_page(request, user, access, fault=sentence, status_code=409)
+
+
 @router.get("/companies/{company_id}/reconnect")
 def show_reconnect(
     request: Request, user: Admin, db: Db, company: KnownCompany, access: QuickBooksAccess
@@ -112,7 +124,7 @@ def change(
     return _leave(request, _begin(db, access, user, company, "change"))
 
 
-@router.get("/callback")
+@router.get(CALLBACK)
 def complete(
     request: Request,
     user: Admin,
@@ -124,8 +136,6 @@ def complete(
     error: str = "",
 ) -> Response:
     """Come back from QuickBooks, look into the books, and go on to the account mapping."""
-    # Airflow's access log would keep the code and the state.
-    request.scope["query_string"] = b""
     try:
         company = consent.complete(access, _visitor(user), Answer(state, code, realm_id, error))
     except ConnectError as refused:

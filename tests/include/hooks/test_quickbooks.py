@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from include.errors import ConfigurationError
+from include.hooks.access import get_access
 from include.hooks.quickbooks import QuickBooksHook
 from include.quickbooks.oauth import INTUIT
 from include.receivables.company.budget import ReadLimit
@@ -124,3 +125,24 @@ def test_a_budget_that_makes_no_sense_is_said_by_the_test_of_the_connection_too(
         == f"The connection 'quickbooks' has a budget of reads that makes no sense: {sentence}"
     )
     assert QuickBooksHook().test_connection() == (False, str(failure.value))
+
+
+@pytest.mark.parametrize("name", ["api_url", "discovery_url"])
+def test_in_production_the_connection_cannot_name_another_address(define_quickbooks, name):
+    define_quickbooks(**{name: "http://127.0.0.1:1234"})
+
+    is_right, sentence = QuickBooksHook().test_connection()
+
+    assert not is_right
+    assert sentence.startswith("With the environment production only Intuit's own addresses are used")
+    with pytest.raises(ConfigurationError, match=f"take {name} out of the connection"):
+        get_access()
+
+
+def test_only_the_deployment_names_further_hosts(define_quickbooks, monkeypatch):
+    define_quickbooks(environment="sandbox", api_url="http://sandbox:8081", allowed_hosts="sandbox:8081")
+    with pytest.raises(ConfigurationError, match="Nothing is sent to api_url"):
+        _ = QuickBooksHook().api_url
+
+    monkeypatch.setenv("AIRFLOW__QUICKBOOKS__ALLOWED_HOSTS", "other:1, Sandbox:8081")
+    assert QuickBooksHook().api_url == "http://sandbox:8081"

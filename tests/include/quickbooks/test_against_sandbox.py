@@ -402,6 +402,7 @@ def test_wrong_keys_are_told_from_a_wrong_token(books, sandbox):
     stranger = OAuthApp(
         "sandbox-client",
         "wrong-secret",
+        environment="sandbox",
         redirect_uri="http://127.0.0.1/callback",
         discovery_url=sandbox.discovery_url,
     )

@@ -34,7 +34,7 @@ def discovery(url: str) -> Answer:
     )
 
 
-def make_app(discovery_url: str | None = None, environment: str = "production") -> OAuthApp:
+def make_app(discovery_url: str | None = None, environment: str = "sandbox") -> OAuthApp:
     return OAuthApp(
         "app-id",
         "app-secret",

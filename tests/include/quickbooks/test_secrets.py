@@ -67,7 +67,13 @@ def test_the_client_shows_no_token(server, told, answer):
 def test_oauth_shows_neither_its_keys_nor_what_it_exchanges(server, told, answer, call, secret):
     endpoints = {f"{name}_endpoint": server.url for name in ("authorization", "token", "revocation")}
     server.answer(Answer(body=json.dumps(endpoints)), answer)
-    app = OAuthApp("app", "hush-app", redirect_uri="https://receivables.example", discovery_url=server.url)
+    app = OAuthApp(
+        "app",
+        "hush-app",
+        environment="sandbox",
+        redirect_uri="https://receivables.example",
+        discovery_url=server.url,
+    )
 
     with pytest.raises(ReceivablesError) as caught:
         getattr(app, call)(secret)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
+from tests.support.fixtures_web import Web, running_fab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from local.embedded_postgres import EmbeddedPostgres
+    from sandbox.control import SandboxControl
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +51,24 @@ def add_company(db: psycopg.Connection) -> Callable[..., str]:
         return company_id
 
     return add
+
+
+@pytest.fixture(scope="session")
+def fab_server(
+    embedded_postgres: EmbeddedPostgres,
+    sandbox_process: SandboxControl,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Web]:
+    """Another Airflow: with users and roles as compose has them, below a path of a reverse proxy."""
+    with running_fab(embedded_postgres, sandbox_process, tmp_path_factory.mktemp("fab")) as server:
+        yield server
+
+
+@pytest.fixture
+def fab(fab_server: Web, web: Web, add_company: Callable[..., str]) -> Web:
+    """The other Airflow over the receivables database of the test, with a company in it."""
+    add_company("acme")
+    return replace(fab_server, db=web.db)
 
 
 @pytest.fixture

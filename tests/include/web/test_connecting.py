@@ -13,6 +13,7 @@ from include.receivables.outbound.account_mapping import save_account
 from include.sql import load
 from tests.support.cashier import PURPOSES
 from tests.support.consent import decide, query_of
+from tests.support.killing import wait_until
 from tests.support.rows import audited
 
 if TYPE_CHECKING:
@@ -304,3 +305,19 @@ def test_tokens_and_secrets_are_in_no_page_and_not_in_the_log(web, admin, books)
         for secret in (code, "sandbox-secret", "RT1-"):
             assert secret not in text
     assert state not in "".join(pages)
+
+
+def test_what_intuit_adds_to_the_callback_is_in_no_log_whoever_comes_back(web: Web):
+    secret = "code-that-opens-the-books"
+    place = f"callback?code={secret}&state={secret}&realmId=9130001"
+    answers = [browser.get(place) for browser in (web.anonymous, web.as_("viewer"), web.as_("admin"))]
+
+    assert [answer.status_code for answer in answers] == [303, 403, 400]
+    assert answers[0].headers["location"].endswith("next=%2Fquickbooks%2Fcallback")
+    for answer in answers:
+        assert secret not in answer.text + str(answer.headers)
+    # What came before is in the log by now.
+    web.anonymous.get("health?known=before")
+    wait_until(lambda: "known=before" in web.log.read_text())
+    assert "/quickbooks/callback" in web.log.read_text()
+    assert secret not in web.log.read_text()

@@ -6,53 +6,10 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import pytest
-import requests
-
-from tests.support.fixtures_web import Web, running_web
+from tests.support.fixtures_web import BASE_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from local.embedded_postgres import EmbeddedPostgres
-    from sandbox.control import SandboxControl
-
-BASE_PATH = "/company/airflow"
-ROLES = {"viewer": "Viewer", "reminder": "User", "engineer": "Op"}
-FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-
-
-@pytest.fixture(scope="module")
-def fab_server(
-    embedded_postgres: EmbeddedPostgres,
-    sandbox_process: SandboxControl,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Web]:
-    folder = tmp_path_factory.mktemp("fab")
-    settings = {"AIRFLOW__CORE__AUTH_MANAGER": FAB, "AIRFLOW__API_AUTH__JWT_SECRET": "s" * 64}
-    with running_web(
-        embedded_postgres, sandbox_process, folder, BASE_PATH, is_fab=True, **settings
-    ) as server:
-        token = {"Authorization": f"Bearer {server.token('admin')}"}
-        for name, role in ROLES.items():
-            user = {
-                "username": name,
-                "password": server.passwords[name],
-                "email": f"{name}@example.com",
-                "first_name": name,
-                "last_name": name,
-                "roles": [{"name": role}],
-            }
-            made = requests.post(f"{server.url}/auth/fab/v1/users", json=user, headers=token, timeout=30)
-            assert made.ok, made.text
-        yield server
-
-
-@pytest.fixture
-def fab(fab_server: Web, web: Web, add_company: Callable[..., str]) -> Web:
-    """The other Airflow over the same receivables database, with a company in it."""
-    add_company("acme")
-    return fab_server
+    from tests.support.fixtures_web import Web
 
 
 def test_fabs_roles_see_act_and_administer(fab: Web):
@@ -75,7 +32,9 @@ def test_fabs_roles_see_act_and_administer(fab: Web):
 def test_fabs_users_start_runs_in_their_own_name(fab: Web):
     answer = fab.as_("engineer").submit("companies/acme/sync")
     assert answer.status_code == 303, answer.text
-    found = fab.airflow("admin", "GET", "eventLogs", params={"event": "trigger_dag_run"})["event_logs"]
+    found = fab.airflow(
+        "admin", "GET", "eventLogs", params={"event": "trigger_dag_run", "dag_id": "quickbooks_to_peakflo"}
+    )["event_logs"]
     assert [entry["owner"] for entry in found] == ["engineer"]
 
 
@@ -117,3 +76,32 @@ def test_the_navigation_has_the_entry(fab: Web):
     for icon in (views[0]["icon"], views[0]["icon_dark_mode"]):
         answer = fab.anonymous.get(f"{fab.url}/{icon}")
         assert answer.headers["content-type"].startswith("image/svg+xml")
+
+
+def test_behind_a_proxy_with_tls_every_cookie_is_for_https_only(fab: Web):
+    browser = fab.as_("engineer")
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+    form = {"csrf_token": browser.csrf("companies/acme"), "switch": "off"}
+    ours = browser.post("companies/acme/auto-sync", data=form, headers=forwarded)
+    session = fab.anonymous.get(f"{fab.url}/auth/login/", headers=forwarded)
+
+    assert ours.status_code == 303, ours.text
+    for answer, name in ((ours, "quickbooks_notice"), (session, "session")):
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith(f"{name}="), cookie
+        assert {"secure", "httponly"} <= {part.strip().lower() for part in cookie.split(";")}, cookie
+
+
+def test_a_sign_in_through_the_proxy_gives_a_cookie_for_https_only(fab: Web):
+    forwarded = {"X-Forwarded-Proto": "https", "Referer": f"{fab.url}/auth/login/".replace("http:", "https:")}
+    page = fab.anonymous.get(f"{fab.url}/auth/login/", headers=forwarded)
+    [token] = re.findall(r'name="csrf_token"[^>]*value="([^"]*)"', page.text)
+    form = {"username": "engineer", "password": fab.passwords["engineer"], "csrf_token": token}
+    # A browser that speaks https would send it.
+    session = page.headers["set-cookie"].partition(";")[0]
+    answer = fab.anonymous.post(f"{fab.url}/auth/login/", data=form, headers={**forwarded, "Cookie": session})
+
+    cookies = [cookie for cookie in answer.raw.headers.getlist("set-cookie") if cookie.startswith("_token=")]
+    assert cookies, (answer.status_code, answer.headers)
+    for cookie in cookies:
+        assert {"secure", "httponly"} <= {part.strip().lower() for part in cookie.split(";")}, cookie

@@ -19,6 +19,7 @@ NEEDED = {
     ("GET", "/"): SEE,
     ("GET", "/connect"): ADMINISTER,
     ("POST", "/connect"): ADMINISTER,
+    ("POST", "/connect/check"): ADMINISTER,
     ("GET", "/callback"): ADMINISTER,
     ("GET", "/launch"): SEE,
     ("GET", "/reconnect"): ADMINISTER,
