@@ -291,12 +291,12 @@ def _variables(
     port = free_port()
     database = f"{AIRFLOW_DATABASE}_{port}"
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
-        server.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+        server.execute(sql.SQL("create database {} owner airflow").format(sql.Identifier(database)))
     addresses = environment.Addresses(
         airflow_port=port,
         databases={
             **urls_of(postgres.url(WEB_DATABASE)),
-            "AIRFLOW_CONN_AIRFLOW_DB": postgres.url(database),
+            "AIRFLOW_CONN_AIRFLOW_DB": postgres.url(database, "airflow"),
         },
         sandbox_port=urlsplit(sandbox.base_url).port,
     )
@@ -331,17 +331,16 @@ def _run(variables: dict[str, str], log: Path, *command: str) -> None:
 
 def prepare(postgres: EmbeddedPostgres, variables: dict[str, str], web: Web) -> None:
     """Run what compose runs before everything else; with its roles and users."""
-    database = f"prepared_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as server:
-        server.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
-    first_users = {
+    databases = urls_of(postgres.url(f"prepared_{uuid.uuid4().hex}"))
+    known = {
+        **databases,
+        "POSTGRES_ADMIN_URL": postgres.url("postgres"),
         "ADMIN_USERNAME": "admin",
         "ADMIN_PASSWORD": web.passwords["admin"],
         "ADMIN_EMAIL": "admin@example.com",
         "REMINDER_PASSWORD": web.passwords["reminder"],
-        "AIRFLOW_CONN_RECEIVABLES_DB": postgres.url(database),
     }
-    _run({**variables, **first_users}, web.log, "sh", str(ROOT / "include/compose/prepare.sh"))
+    _run({**variables, **known}, web.log, "sh", str(ROOT / "include/compose/prepare.sh"))
 
 
 def _wait_until_up(web: Web, process: subprocess.Popen[bytes]) -> None:
