@@ -100,6 +100,9 @@ begin
 end
 $$;
 
+-- It is read to find out for whom a session works.
+alter policy pages on sync.company_member using (true);
+
 -- It reads and counts for all companies, as Intuit's deliveries are for all of them.
 create policy webhook on sync.connection for select to receivables_webhook using (true);
 create policy webhook on sync.webhook_event to receivables_webhook using (true);

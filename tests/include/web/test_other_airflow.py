@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def test_fabs_roles_see_act_and_administer(fab: Web):
     for user, expected in {
         "viewer": (200, 404, 403, 403),
-        "reminder": (200, 404, 403, 403),
+        "reminder": (403, 404, 403, 403),
         "engineer": (200, 404, 303, 403),
         "admin": (200, 404, 303, 200),
     }.items():
