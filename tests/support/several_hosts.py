@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from local.directory import ROOT
 from tests.support import compose
@@ -80,6 +81,7 @@ class SeveralHosts:
         scale: Mapping[str, int] | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
+        self.began_at = time.monotonic()
         self.folder = folder
         self.values = compose.filled_in()
         self.network = Network()
@@ -96,6 +98,36 @@ class SeveralHosts:
         # Containers end with the thread that has started them.
         self._engine = ThreadPoolExecutor(max_workers=1)
         self._at_work = self._engine.submit(self._work)
+
+    @property
+    def api_url(self) -> str:
+        """The URL of Airflow."""
+        return f"http://{self['airflow-apiserver-1'].address}:8080"
+
+    @property
+    def sandbox_url(self) -> str:
+        """The URL of the QuickBooks sandbox."""
+        return f"http://{self['sandbox-1'].address}:8081"
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the receivables database, for somebody who may do everything there."""
+        host = self["postgres-1"]
+        given = host.service["environment"]
+        name = urlsplit(
+            self["airflow-scheduler-1"].service["environment"]["AIRFLOW_CONN_RECEIVABLES_DB"]
+        ).path
+        return f"postgresql://{given['POSTGRES_USER']}:{given['POSTGRES_PASSWORD']}@{host.address}{name}"
+
+    @property
+    def fernet_key(self) -> str:
+        """The key of its secrets."""
+        return self.values["AIRFLOW_FERNET_KEY"]
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """The password of each Airflow user."""
+        return {"admin": self.values["ADMIN_PASSWORD"], "reminder": self.values["REMINDER_PASSWORD"]}
 
     def __getitem__(self, name: str) -> Host:
         """Return a host by its name, such as ``redis-1``."""
@@ -123,6 +155,10 @@ class SeveralHosts:
             assert not failed, f"{failed} failed, see {self.folder}"
             assert time.monotonic() < deadline, f"{waited_for} are not healthy, see {self.folder}"
             time.sleep(LOOK_SECONDS)
+
+    def cut(self, host: Host) -> None:
+        """Cut a host off: it goes on, and nobody hears of it."""
+        self.network.cut(host.port)
 
     def lose(self, host: Host) -> None:
         """Lose a host for good, all at once."""

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.lost_hosts import Campaign
+from tests.support.network import may_make_namespaces
+from tests.support.several_hosts import SeveralHosts
+from tests.support.steady_asker import SteadyAsker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Debian's packages of these names.
+PROGRAMS = ("redis-server", "dumb-init")
+WORKERS = 2
+
+# To start everything, and then to lose it part by part.
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeveralHosts]:
+    missing = [name for name in PROGRAMS if not shutil.which(name)]
+    cannot = f"{', '.join(missing)} is not installed" if missing else ""
+    if not cannot and not may_make_namespaces():
+        cannot = "only root may make network namespaces"
+    if cannot and not os.environ.get("CI"):
+        pytest.skip(cannot)
+    assert not cannot, cannot
+    installed = SeveralHosts(tmp_path_factory.mktemp("hosts"), scale={"airflow-worker": WORKERS})
+    try:
+        with installed.network.entered():
+            installed.wait_until_healthy()
+            yield installed
+    finally:
+        installed.close()
+
+
+@pytest.fixture(scope="module")
+def campaign(hosts: SeveralHosts) -> Iterator[Campaign]:
+    """Everything but PostgreSQL itself may be lost meanwhile, and PostgreSQL may be killed."""
+    with Campaign(
+        hosts, lambda step: print(f"{time.monotonic() - hosts.began_at:6.1f} s  {step}", flush=True)
+    ) as campaign:
+        campaign.open_companies()
+        reminded = [member.reminded for member in campaign.members]
+        with SteadyAsker(hosts.api_url, hosts.passwords["reminder"], reminded) as campaign.asker:
+            campaign.pay()
+            campaign.run_cycle()
+            campaign.lose_worker_in_mid_work("airflow-worker-2")
+            for name in ("redis-1", "postgres-1", "airflow-apiserver-1"):
+                campaign.kill(name)
+            campaign.wait_until_delivered()
+            campaign.run_cycle()
+        campaign.say(str(campaign.asker))
+        yield campaign
+
+
+def test_each_payment_is_in_quickbooks_once(campaign: Campaign):
+    copies = campaign.copies()
+
+    assert copies == [1] * len(copies)
+    assert len(copies) >= 100
+
+
+def test_peakflos_tables_are_what_the_books_say(campaign: Campaign):
+    assert campaign.disagreements() == []
+
+
+def test_no_verdict_is_wrong_and_most_are_known(campaign: Campaign):
+    verdicts = campaign.asker.verdicts
+
+    assert campaign.asker.wrong == {}
+    assert verdicts["open", "send"] > verdicts["open", "unknown"]
+    assert verdicts["paid", "hold"] > verdicts["paid", "unknown"]
+
+
+def test_no_run_hangs(campaign: Campaign):
+    campaign.wait_until(lambda: not campaign.unfinished(), "no run is under way")
