@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Debian's packages of these names.
 PROGRAMS = ("redis-server", "dumb-init")
 WORKERS = 2
+POOLS = ("quickbooks_import", "quickbooks_proof")
 
 # To start everything, and then to lose it part by part.
 pytestmark = pytest.mark.timeout(900)
@@ -82,3 +83,19 @@ def test_no_verdict_is_wrong_and_most_are_known(campaign: Campaign):
 
 def test_no_run_hangs(campaign: Campaign):
     campaign.wait_until(lambda: not campaign.unfinished(), "no run is under way")
+
+
+def test_to_prepare_again_leaves_a_pool_as_somebody_sized_it(campaign: Campaign):
+    resized = {
+        "name": "quickbooks_import",
+        "pool": "quickbooks_import",
+        "slots": 2,
+        "include_deferred": False,
+    }
+    campaign.admin.call("PATCH", "pools/quickbooks_import", json=resized).raise_for_status()
+    campaign.admin.call("DELETE", "pools/quickbooks_proof").raise_for_status()
+
+    campaign.hosts.run_again("airflow-init-1")
+
+    slots = {name: campaign.admin.call("GET", f"pools/{name}").json()["slots"] for name in POOLS}
+    assert slots == {"quickbooks_import": 2, "quickbooks_proof": 4}

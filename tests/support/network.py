@@ -51,7 +51,9 @@ class Network:
         port = f"port{number}"
         # An earlier process with this address may be dying still.
         self._run("link", "delete", port, may_fail=True)
-        self._run("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(process_id))
+        # A host that starts again keeps its hardware's address: the others remember it for a minute.
+        peer = ["name", "eth0", "address", f"02:00:00:00:00:{number:02x}", "netns", str(process_id)]
+        self._run("link", "add", port, "type", "veth", "peer", *peer)
         self._run("link", "set", port, "master", BRIDGE, "up")
         inside = ["nsenter", f"--target={process_id}", "--net", "ip"]
         for command in (

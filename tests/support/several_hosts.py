@@ -156,6 +156,15 @@ class SeveralHosts:
             assert time.monotonic() < deadline, f"{waited_for} are not healthy, see {self.folder}"
             time.sleep(LOOK_SECONDS)
 
+    def run_again(self, name: str) -> None:
+        """Run a container that ends by itself once more, to its end."""
+        self[name].began_at.clear()
+        deadline = time.monotonic() + START_SECONDS
+        while not (self[name].began_at and self[name].container.exit_code is not None):
+            assert time.monotonic() < deadline, f"{name} does not end"
+            time.sleep(LOOK_SECONDS)
+        assert self[name].container.exit_code == 0, f"{name} failed, see {self.folder}"
+
     def cut(self, host: Host) -> None:
         """Cut a host off: it goes on, and nobody hears of it."""
         self.network.cut(host.port)
