@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.lost_hosts import Campaign
+from tests.support.lost_hosts import CYCLE, Campaign
 from tests.support.network import may_make_namespaces
 from tests.support.several_hosts import SeveralHosts
-from tests.support.steady_asker import SteadyAsker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,21 +43,11 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeveralHosts]:
 
 @pytest.fixture(scope="module")
 def campaign(hosts: SeveralHosts) -> Iterator[Campaign]:
-    """Everything but PostgreSQL itself may be lost meanwhile, and PostgreSQL may be killed."""
+    """What is left of the hosts and the companies once everything has happened; the steps are printed."""
     with Campaign(
         hosts, lambda step: print(f"{time.monotonic() - hosts.began_at:6.1f} s  {step}", flush=True)
     ) as campaign:
-        campaign.open_companies()
-        reminded = [member.reminded for member in campaign.members]
-        with SteadyAsker(hosts.api_url, hosts.passwords["reminder"], reminded) as campaign.asker:
-            campaign.pay()
-            campaign.run_cycle()
-            campaign.lose_worker_in_mid_work("airflow-worker-2")
-            for name in ("redis-1", "postgres-1", "airflow-apiserver-1"):
-                campaign.kill(name)
-            campaign.wait_until_delivered()
-            campaign.run_cycle()
-        campaign.say(str(campaign.asker))
+        campaign.live(lost="airflow-worker-2", killed=("redis-1", "postgres-1", "airflow-apiserver-1"))
         yield campaign
 
 
@@ -83,6 +72,13 @@ def test_no_verdict_is_wrong_and_most_are_known(campaign: Campaign):
 
 def test_no_run_hangs(campaign: Campaign):
     campaign.wait_until(lambda: not campaign.unfinished(), "no run is under way")
+
+
+def test_the_log_of_a_task_is_read_from_the_host_that_it_ran_on(campaign: Campaign):
+    syncs = [task for task in campaign.admin.tasks(CYCLE, campaign.last_cycle) if task["task_id"] == "sync"]
+
+    assert {task["hostname"] for task in syncs} == {"airflow-worker-1"}
+    assert syncs[0]["rendered_map_index"] in campaign.admin.log(syncs[0])
 
 
 def test_to_prepare_again_leaves_a_pool_as_somebody_sized_it(campaign: Campaign):

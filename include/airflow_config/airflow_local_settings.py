@@ -22,12 +22,14 @@ MODULES = (
     "airflow.sdk.execution_time.task_runner",
     "requests",
 )
+# Of ours, where the code is that of an image: elsewhere it may be edited while the scheduler runs.
+WORKER_MODULES = ("include.company_tasks", "include.receivables.reminders.refreshing")
 
 __all__: list[str] = []  # Airflow copies the listed names into its settings
 
 
-def _warm_up() -> None:
-    for step in (*(partial(importlib.import_module, module) for module in MODULES), _initialize_providers):
+def _warm_up(modules: tuple[str, ...]) -> None:
+    for step in (*(partial(importlib.import_module, module) for module in modules), _initialize_providers):
         try:
             step()
         except Exception:
@@ -42,5 +44,7 @@ def _initialize_providers() -> None:
     providers.initialize_providers_hooks()
 
 
-if {"scheduler", "worker"} & set(sys.argv):
-    _warm_up()
+if "worker" in sys.argv:
+    _warm_up(MODULES + WORKER_MODULES)
+elif "scheduler" in sys.argv:
+    _warm_up(MODULES)

@@ -147,6 +147,8 @@ class Container:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=self.environment,
+                # Linux deals the machine out to sessions: like an engine's containers, none takes another's share.
+                start_new_session=True,
             )
         assert self._process.stdout is not None
         assert self._process.stdout.readline()

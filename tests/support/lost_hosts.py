@@ -16,11 +16,11 @@ from tests.support.airflow_client import AirflowClient
 from tests.support.bookkeeper import Bookkeeper
 from tests.support.cashier import Cashier
 from tests.support.other_process import Keys
-from tests.support.steady_asker import Reminded
+from tests.support.steady_asker import Reminded, SteadyAsker
 from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from include.receivables.company.companies import Company
     from tests.support.several_hosts import SeveralHosts
@@ -46,7 +46,6 @@ class Member:
     books: Bookkeeper
     cashier: Cashier
     payable: Iterator[str]
-    reminded: Reminded
 
 
 @dataclass
@@ -68,6 +67,8 @@ class Campaign:
         keys = Keys.of(self.sandbox, self.hosts.database_url, self.hosts.fernet_key)
         self.bench = Workbench(keys.access(), self.sandbox, self._connect())
         self.admin = AirflowClient(self.hosts, "admin")
+        self.asker = SteadyAsker(self.hosts.api_url, self.hosts.passwords["reminder"])
+        self.last_cycle = ""
 
     def __enter__(self) -> Campaign:
         return self
@@ -77,9 +78,28 @@ class Campaign:
         for member in self.members:
             member.books.__exit__(None, None, None)
 
+    def live(self, *, lost: str, killed: Iterable[str]) -> None:
+        """
+        Import the companies, and sync them and deliver payments while hosts are lost.
+
+        :param lost: a worker's host, which does not come back.
+        :param killed: hosts whose containers are killed, one after another, and started again.
+        """
+        self.say("everything is healthy")
+        self.open_companies()
+        with self.asker:
+            self.pay()
+            self.run_cycle()
+            self.lose_worker_in_mid_work(lost)
+            for name in killed:
+                self.kill(name)
+            self.wait_until_delivered()
+        self.last_cycle = self.run_cycle()
+        self.say(f"the first verdict came {self.asker.known_at - self.hosts.began_at:.0f} s after the start")
+        self.say(str(self.asker))
+
     def open_companies(self) -> None:
         """Write the books of the companies, connect them and have Airflow import them."""
-        self.say("everything is healthy")
         self.members = [self._open(f"company-{number:02}") for number in range(COMPANIES)]
         for member in self.members:
             self.admin.trigger("import_company", company_id=member.company.company_id).raise_for_status()
@@ -101,8 +121,8 @@ class Campaign:
         )
         return run_id
 
-    def run_cycle(self) -> None:
-        """Run a cycle to its end."""
+    def run_cycle(self) -> str:
+        """Run a cycle that reaches every company to its end, and return its run's id."""
         run_id = self.start_cycle()
         state = self.wait_until(lambda: self._ended(CYCLE, run_id), "the cycle has ended")
         assert state == "success", state
@@ -110,6 +130,7 @@ class Campaign:
             "select count(distinct company_id) from sync.run where dag_run_id = %s and state = 'success'"
         )
         assert self.bench.db.execute(statement, [run_id]).fetchone() == (COMPANIES,)
+        return run_id
 
     def lose_worker_in_mid_work(self, name: str) -> None:
         """Cut off the host of a worker that has tasks of a cycle to do, and end it some time later."""
@@ -194,8 +215,8 @@ class Campaign:
         books = Bookkeeper(self.sandbox, company.realm_id)
         payer = books.customer("Payer")
         payable = iter([books.invoice(payer, "100", TxnDate=DATE) for _ in range(INVOICES)])
-        reminded = Reminded.of(company, books)
-        return Member(company, books, Cashier(self.bench, company, books), payable, reminded)
+        self.asker.reminded.append(Reminded.of(company, books))
+        return Member(company, books, Cashier(self.bench, company, books), payable)
 
     def _count_runs(self, dag_id: str) -> int:
         """Count the companies that a DAG has worked for and succeeded."""

@@ -15,7 +15,7 @@ from examples.reminder_service import Airflow, NoVerdictsError
 from tests.support.expected import peakflo_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from include.receivables.company.companies import Company
     from tests.support.bookkeeper import Bookkeeper
@@ -65,13 +65,15 @@ class SteadyAsker:
     Asks about an open invoice and one that was paid a moment before, of one company after another.
 
     :param url: where Airflow is.
+    :param reminded: the companies, complete before it begins.
     """
 
     url: str
     password: str
-    reminded: Iterable[Reminded]
+    reminded: list[Reminded] = field(default_factory=list)
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
+    known_at: float = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
     def __enter__(self) -> SteadyAsker:
@@ -108,6 +110,7 @@ class SteadyAsker:
             self.reasons.update(verdict["reasons"] if verdict["verdict"] == "unknown" else ())
         if given and "unknown" not in {verdict["verdict"] for verdict in given.values()}:
             self.seconds.append(time.monotonic() - began)
+            self.known_at = self.known_at or time.monotonic()
 
     def __str__(self) -> str:
         given = ", ".join(
