@@ -11,6 +11,10 @@ import importlib
 import logging
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +33,8 @@ __all__: list[str] = []  # Airflow copies the listed names into its settings
 
 
 def _warm_up(modules: tuple[str, ...]) -> None:
-    for step in (*(partial(importlib.import_module, module) for module in modules), _initialize_providers):
+    steps: list[Callable[[], object]] = [partial(importlib.import_module, module) for module in modules]
+    for step in [*steps, _initialize_providers]:
         try:
             step()
         except Exception:
