@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.airflow_client import AirflowClient
 from tests.support.lost_hosts import CYCLE, Campaign
 from tests.support.network import may_make_namespaces
 from tests.support.several_hosts import SeveralHosts
@@ -81,17 +82,15 @@ def test_the_log_of_a_task_is_read_from_the_host_that_it_ran_on(campaign: Campai
     assert syncs[0]["rendered_map_index"] in campaign.admin.log(syncs[0])
 
 
-def test_to_prepare_again_leaves_a_pool_as_somebody_sized_it(campaign: Campaign):
-    resized = {
-        "name": "quickbooks_import",
-        "pool": "quickbooks_import",
-        "slots": 2,
-        "include_deferred": False,
-    }
-    campaign.admin.call("PATCH", "pools/quickbooks_import", json=resized).raise_for_status()
-    campaign.admin.call("DELETE", "pools/quickbooks_proof").raise_for_status()
+def test_to_prepare_again_leaves_a_pool_as_somebody_sized_it(hosts: SeveralHosts):
+    admin = AirflowClient(hosts, "admin")
+    resized = admin.call(
+        "PATCH", "pools/quickbooks_import", json={"slots": 2}, params={"update_mask": "slots"}
+    )
+    resized.raise_for_status()
+    admin.call("DELETE", "pools/quickbooks_proof").raise_for_status()
 
-    campaign.hosts.run_again("airflow-init-1")
+    hosts.run_again("airflow-init-1")
 
-    slots = {name: campaign.admin.call("GET", f"pools/{name}").json()["slots"] for name in POOLS}
+    slots = {name: admin.call("GET", f"pools/{name}").json()["slots"] for name in POOLS}
     assert slots == {"quickbooks_import": 2, "quickbooks_proof": 4}

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,6 +133,7 @@ class Container:
         set_up = [str(SUPPORT / "container.sh"), str(folder / hostname), str(image.layer)]
         self._command = [*set_up, image.working_directory, *mounts, "--", *entrypoint, *command]
         self._process: subprocess.Popen[bytes] | None = None
+        self._first: psutil.Process | None = None
 
     def create(self) -> int:
         """
@@ -152,6 +154,7 @@ class Container:
             )
         assert self._process.stdout is not None
         assert self._process.stdout.readline()
+        [self._first] = psutil.Process(self._process.pid).children()
         return self._process.pid
 
     def run(self) -> None:
@@ -168,9 +171,10 @@ class Container:
         """How it ended; nothing while it runs."""
         return None if self._process is None else self._process.poll()
 
-    def execute(self, command: list[str], *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def execute(self, command: list[str], *, timeout: float) -> subprocess.CompletedProcess[str]:
         """Run a command beside the program."""
-        inside = ["nsenter", f"--target={self._first().pid}", "--all", "--root", "--wd"]
+        assert self._first is not None
+        inside = ["nsenter", f"--target={self._first.pid}", "--all", "--root", "--wd"]
         return subprocess.run(
             [*inside, *command],
             env=self.environment,
@@ -181,19 +185,10 @@ class Container:
             check=False,
         )
 
-    def processes(self) -> list[psutil.Process]:
-        """Return its processes, the first one first."""
-        first = self._first()
-        return [first, *first.children(recursive=True)]
-
     def kill(self) -> None:
         """End all of its processes at once, as when its machine loses power."""
-        if self._process is not None and self._process.poll() is None:
-            for child in psutil.Process(self._process.pid).children():
-                child.kill()
-            self._process.wait()
-
-    def _first(self) -> psutil.Process:
-        assert self._process is not None
-        [first] = psutil.Process(self._process.pid).children()
-        return first
+        if self._process is None or self._first is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            self._first.kill()
+        self._process.wait()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 FIRST_NUMBER = 10
 START_SECONDS = 300
 LOOK_SECONDS = 0.5
+CHECK_SECONDS = 60  # for a check on a machine that all the hosts share
 
 
 @dataclass
@@ -55,8 +58,9 @@ class Host:
     def look(self) -> None:
         """Find out whether it has become healthy."""
         if "healthcheck" in self.service and self.began_at and self.container.exit_code is None:
-            answer = self.container.execute(compose.health_check(self.service))
-            self.is_healthy = answer.returncode == 0
+            with suppress(subprocess.TimeoutExpired):
+                answer = self.container.execute(compose.health_check(self.service), timeout=CHECK_SECONDS)
+                self.is_healthy = answer.returncode == 0
 
 
 CONDITIONS: dict[str, Callable[[Host], bool]] = {
