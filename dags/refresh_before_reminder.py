@@ -46,6 +46,7 @@ from include.dag_defaults import (
     RECEIVABLES_CHANGES,
     REMINDER_POOL,
     REMINDER_PRIORITY,
+    REMINDER_QUEUE,
     company_page,
     refuse_unknown,
 )
@@ -111,6 +112,7 @@ def refresh_before_reminder() -> None:
         task_display_name="Refresh and judge",
         outlets=[RECEIVABLES_CHANGES],
         pool=REMINDER_POOL,
+        queue=REMINDER_QUEUE,
         priority_weight=REMINDER_PRIORITY,
         weight_rule="absolute",
         execution_timeout=timedelta(seconds=LONGEST_DEADLINE_SECONDS + 30),

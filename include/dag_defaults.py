@@ -27,6 +27,10 @@ RECEIVABLES_CHANGES = AssetAlias("receivables_changes")
 IMPORT_POOL = "quickbooks_import"
 # Somebody waits for a reminder run: nothing else takes its slots, and it goes before what else is queued.
 REMINDER_POOL = "reminders"
+# Where Celery runs the tasks; workers of their own listen to it. Other executors know no queues.
+REMINDER_QUEUE = airflow_conf.get(
+    "quickbooks", "reminder_queue", fallback=airflow_conf.get("operators", "default_queue")
+)
 REMINDER_PRIORITY = 1000
 
 # There is no past to fill: a run reads what has changed until now, whatever interval it is for. So Airflow refuses a

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.fixtures_local", "tests.support.fixtures_web"]
 
 
+# What a module that names it takes long to start, or needs the machine for: such modules run one after another.
+SHARED = {"running_stack": "installation", "SeveralHosts": "installation", "web: Web": "web"}
+
+
 class ModulesTogether(LoadScopeScheduling):
     """Keeps on one of several workers the tests of a module, and all those that share what takes long to start."""
 
@@ -35,9 +39,9 @@ class ModulesTogether(LoadScopeScheduling):
 
 @cache
 def shared_by(module: str) -> str:
-    """Name what the tests of a module share: an installation, or nothing but the module."""
+    """Name what the tests of a module share: an installation's place on the machine, or nothing but the module."""
     source = (airflow_settings.ROOT / module).read_text()
-    return next((name for name in ("running_stack", "web: Web") if name in source), module)
+    return next((shared for name, shared in SHARED.items() if name in source), module)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -7,35 +7,35 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-import yaml
-from cryptography.fernet import Fernet
 
+from include.databases import ADMIN, USERS
 from local.directory import ROOT
+from tests.support.compose import (
+    COMPOSE,
+    EXAMPLE,
+    PRODUCTION_CONNECTION,
+    SANDBOX_CONNECTION,
+    SERVICES,
+    TEXT,
+    MissingValueError,
+    filled_in,
+    services,
+)
 
 AIRFLOW_SERVICES = {
     "airflow-init",
     "airflow-apiserver",
+    "airflow-execution-api",
     "airflow-scheduler",
     "airflow-dag-processor",
     "airflow-triggerer",
     "airflow-worker",
+    "airflow-reminder-worker",
 }
-TEXT = (ROOT / "docker-compose.yaml").read_text()
-COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-EXAMPLE = dict(
-    line.split("=", 1)
-    for line in (ROOT / ".env.example").read_text().splitlines()
-    if line and not line.startswith("#")
-)
-
-
-def filled_in() -> dict[str, str]:
-    values = {name: value or "dummy" for name, value in EXAMPLE.items()}
-    return {**values, "AIRFLOW_FERNET_KEY": Fernet.generate_key().decode()}
+WORKERS = ["airflow-worker", "airflow-reminder-worker"]
 
 
 def test_every_part_of_airflow_runs_in_our_image():
@@ -67,19 +67,32 @@ def test_every_health_check_has_bounds():
 
 
 def test_the_health_check_of_the_api_warms_what_the_tasks_call():
-    test = SERVICES["airflow-apiserver"]["healthcheck"]["test"]
+    test = SERVICES["airflow-execution-api"]["healthcheck"]["test"]
     assert any(word.endswith("/execution/health/ping") for word in test)
 
 
-def test_tasks_run_on_celery_workers_that_can_be_scaled():
-    assert SERVICES["airflow-worker"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
-    assert SERVICES["airflow-worker"]["command"] == "celery worker"
-    assert not {"container_name", "ports", "hostname"} & SERVICES["airflow-worker"].keys()
+@pytest.mark.parametrize("name", WORKERS)
+def test_tasks_run_on_celery_workers_that_can_be_scaled(name):
+    assert SERVICES[name]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+    assert SERVICES[name]["command"].startswith("celery worker")
+    assert not {"container_name", "ports", "hostname"} & SERVICES[name].keys()
+
+
+def test_somebody_listens_to_the_queue_of_the_checks_before_reminders():
+    queue = SERVICES["airflow-scheduler"]["environment"]["AIRFLOW__QUICKBOOKS__REMINDER_QUEUE"]
+    assert SERVICES["airflow-reminder-worker"]["command"] == f"celery worker --queues {queue}"
+
+
+def test_tasks_call_an_api_that_serves_nothing_else():
+    url = SERVICES["airflow-worker"]["environment"]["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
+    assert url == "http://airflow-execution-api:8080/execution/"
+    commands = [SERVICES[name]["command"] for name in ("airflow-execution-api", "airflow-apiserver")]
+    assert commands == ["api-server --apps execution", "api-server --apps core --proxy-headers"]
 
 
 @pytest.mark.parametrize("name", sorted(AIRFLOW_SERVICES))
 def test_every_part_of_airflow_has_the_same_secrets(name):
-    expected = SERVICES["airflow-apiserver"]["environment"]
+    expected = SERVICES["airflow-scheduler"]["environment"]
     assert expected.items() <= SERVICES[name]["environment"].items()
     for setting in ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__CORE__FERNET_KEY"):
         assert ":?" in expected[setting]
@@ -108,14 +121,35 @@ def test_data_outlives_the_containers():
 
 def test_postgresql_sorts_as_the_embedded_one_does():
     arguments = SERVICES["postgres"]["environment"]["POSTGRES_INITDB_ARGS"]
-    for argument in ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"):
+    for argument in (
+        "--encoding=UTF8",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--data-checksums",
+    ):
         assert argument in arguments
 
 
-def test_the_script_that_makes_the_second_database_is_mounted_and_exists():
-    [mount] = [volume for volume in SERVICES["postgres"]["volumes"] if "initdb.d" in volume]
-    script = (ROOT / mount.split(":")[0]).read_text()
-    assert "create database receivables" in script
+def test_each_part_knows_the_database_users_that_it_needs_and_no_others():
+    known = {
+        name: {variable for variable in (*USERS, ADMIN) if variable in service["environment"]}
+        for name, service in SERVICES.items()
+        if name in AIRFLOW_SERVICES
+    }
+    tasks = {"AIRFLOW_CONN_AIRFLOW_DB", "AIRFLOW_CONN_RECEIVABLES_DB"}
+    pages = {"AIRFLOW_CONN_RECEIVABLES_PAGES_DB", "AIRFLOW_CONN_RECEIVABLES_WEBHOOK_DB"}
+    assert known.pop("airflow-init") == {*USERS, ADMIN}
+    assert known.pop("airflow-apiserver") == tasks | pages
+    assert known == dict.fromkeys(known, tasks)
+
+
+def test_the_users_of_the_databases_are_those_that_are_made():
+    environment = services(filled_in())["airflow-init"]["environment"]
+    for variable, (user, _) in USERS.items():
+        assert urlsplit(environment[variable]).username == user
+        assert urlsplit(environment[variable]).password
+    assert urlsplit(environment[ADMIN]).username == "postgres"
+    assert "postgresql+psycopg2://airflow:" in environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
 
 
 def test_the_sandbox_is_off_unless_asked_for():
@@ -124,19 +158,18 @@ def test_the_sandbox_is_off_unless_asked_for():
 
 
 def test_the_sandbox_tells_airflow_of_changes_signed_as_the_example_says():
-    text = (ROOT / ".env.example").read_text()
-    [example] = re.findall(r"^# AIRFLOW_CONN_QUICKBOOKS='(.*sandbox-client.*)'$", text, re.MULTILINE)
     token = SERVICES["sandbox"]["environment"]["SANDBOX_WEBHOOK_VERIFIER_TOKEN"]
-    assert json.loads(example)["extra"]["webhook_verifier_token"] == token
+    assert json.loads(SANDBOX_CONNECTION)["extra"]["webhook_verifier_token"] == token
     assert "--webhook-url=http://airflow-apiserver:8080/quickbooks/webhook" in SERVICES["sandbox"]["command"]
 
 
-@pytest.mark.parametrize("name", ["production", "sandbox"])
-def test_the_example_connections_are_of_the_type_that_the_image_knows(name):
-    text = (ROOT / ".env.example").read_text()
-    examples = map(json.loads, re.findall(r"^# AIRFLOW_CONN_QUICKBOOKS='(.*)'$", text, re.MULTILINE))
-    [connection] = [each for each in examples if each["extra"]["environment"] == name]
+@pytest.mark.parametrize(
+    ("environment", "text"), [("production", PRODUCTION_CONNECTION), ("sandbox", SANDBOX_CONNECTION)]
+)
+def test_the_example_connections_are_of_the_type_that_the_image_knows(environment, text):
+    connection = json.loads(text)
     assert connection["conn_type"] == "quickbooks"
+    assert connection["extra"]["environment"] == environment
     assert connection["extra"]["redirect_uri"].endswith("/quickbooks/callback")
     assert connection["extra"]["webhook_verifier_token"]
 
@@ -173,8 +206,9 @@ def test_no_secret_has_a_default():
     required = set(re.findall(r"\$\{([A-Z_]+):\?", TEXT))
     with_default = set(re.findall(r"\$\{([A-Z_]+):-", TEXT))
     assert not required & with_default
-    assert {name for name in EXAMPLE if re.search("PASSWORD|SECRET|KEY|CONN", name)} <= required
-    assert {name for name, value in EXAMPLE.items() if not value} == required
+    assert {name for name in EXAMPLE if re.search("PASSWORD|SECRET|KEY", name)} <= required
+    # The connection to QuickBooks may be made in Airflow.
+    assert {name for name, value in EXAMPLE.items() if not value} == {*required, "AIRFLOW_CONN_QUICKBOOKS"}
 
 
 @pytest.mark.parametrize(
@@ -216,6 +250,12 @@ def test_the_preparing_script_exists_and_is_valid():
     assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
 
 
+def test_a_value_that_is_missing_is_named():
+    values = filled_in(AIRFLOW_JWT_SECRET="")
+    with pytest.raises(MissingValueError, match="Set AIRFLOW_JWT_SECRET"):
+        services(values)
+
+
 def compose_command() -> list[str]:
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]):
@@ -225,7 +265,7 @@ def compose_command() -> list[str]:
     pytest.skip("Docker Compose is not installed")
 
 
-@pytest.mark.parametrize("missing", [None, "AIRFLOW_JWT_SECRET", "RECEIVABLES_DB_PASSWORD"])
+@pytest.mark.parametrize("missing", [None, "AIRFLOW_JWT_SECRET", "SYNC_DB_PASSWORD"])
 def test_compose_accepts_the_file_once_every_value_is_filled_in(missing, tmp_path):
     values = {name: value for name, value in filled_in().items() if name != missing}
     file = tmp_path / "env"

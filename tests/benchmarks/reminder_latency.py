@@ -3,7 +3,8 @@ How long the reminder service waits for its verdicts, through Airflow's API.
 
 Starts an installation of its own with two companies, and prints p50 and p95 of trigger → verdict for 1, 50 and 500
 invoices beside a DAG with one empty task, in turns: first on an idle machine, then under load, while 50 companies are
-synced over and over and a large one is imported. Run it with `.venv/bin/python -m tests.benchmarks.reminder_latency`.
+synced over and over and a large one is imported. Run it with `.venv/bin/python -m tests.benchmarks.reminder_latency`;
+as root, with `--hosts`, it is what docker-compose.yaml describes, on several hosts, and without the import.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import statistics
 import tempfile
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -30,6 +31,7 @@ from tests.support.airflow_client import AirflowClient
 from tests.support.fixtures_local import RunningStack, run_command
 from tests.support.other_process import Keys
 from tests.support.quick_start import connect_as_imported
+from tests.support.several_hosts import SeveralHosts
 from tests.support.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ BUNDLES = [
     {"name": "dags-folder", "classpath": BUNDLE, "kwargs": {}},
     {"name": "benchmark", "classpath": BUNDLE, "kwargs": {"path": str(DAGS)}},
 ]
+MORE_DAGS = {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES)}
 FLOOR = "one_empty_task"
 REMINDER = "refresh_before_reminder"
 SIZES = (1, 50, 500)
@@ -72,23 +75,26 @@ class Airflow:
 
 def main() -> None:
     options = _parser().parse_args()
-    with _stack() as stack, psycopg.connect(stack.database_url, autocommit=True) as db:
+    installation = _hosts() if options.hosts else _stack()
+    with installation as stack, psycopg.connect(stack.database_url, autocommit=True) as db:
         sandbox = SandboxControl(stack.sandbox_url)
-        keys = Keys.of(sandbox, stack.database_url, stack.env["AIRFLOW__CORE__FERNET_KEY"])
+        keys = Keys.of(sandbox, stack.database_url, stack.fernet_key)
         bench = Workbench(keys.access(), sandbox, db)
         reminder = Airflow(AirflowClient(stack, "reminder"))
-        engineer = AirflowClient(stack, "engineer")
+        admin = AirflowClient(stack, "admin")
         invoices = _import_books(bench, reminder)
-        _wait_for_dag(engineer, FLOOR)
+        _wait_for_dag(admin, FLOOR)
         print(f"{'':32}{'p50 s':>8}{'p95 s':>8}{'above the floor':>18}", flush=True)
         _measure("idle", reminder, invoices, options.runs)
-        large = bench.connect(LARGE, company_id="large")
+        loads = [lambda: admin.run("quickbooks_to_peakflo")]
+        if not options.hosts:
+            large = bench.connect(LARGE, company_id="large")
+            loads.append(lambda: admin.run("import_company", company_id=large.company_id))
         for number in range(COMPANIES):
             connect_as_imported(bench, f"busy-{number:02}")
-        with (
-            _repeated(lambda: engineer.run("quickbooks_to_peakflo")),
-            _repeated(lambda: engineer.run("import_company", company_id=large.company_id)),
-        ):
+        with ExitStack() as at_work:
+            for load in loads:
+                at_work.enter_context(_repeated(load))
             _measure("under load", reminder, invoices, options.runs)
 
 
@@ -97,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=20, help="of each kind")
+    parser.add_argument("--hosts", action="store_true", help="as docker-compose.yaml says, on several hosts")
     return parser
 
 
@@ -105,7 +112,7 @@ def _stack() -> Iterator[RunningStack]:
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "local"
         settings = {name: str(free_port()) for name in ("AIRFLOW_PORT", "POSTGRES_PORT", "SANDBOX_PORT")}
-        settings["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps(BUNDLES)
+        settings |= MORE_DAGS
         try:
             started = run_command("start", "--detach", directory=directory, **settings)
             if started.returncode:
@@ -113,6 +120,15 @@ def _stack() -> Iterator[RunningStack]:
             yield RunningStack(LocalDirectory(directory))
         finally:
             run_command("stop", directory=directory)
+
+
+@contextmanager
+def _hosts() -> Iterator[SeveralHosts]:
+    with tempfile.TemporaryDirectory() as folder:
+        hosts = SeveralHosts(Path(folder), scale={"airflow-worker": 2}, settings=MORE_DAGS)
+        with closing(hosts), hosts.network.entered():
+            hosts.wait_until_healthy()
+            yield hosts
 
 
 def _import_books(bench: Workbench, airflow: Airflow) -> list[str]:
@@ -127,9 +143,9 @@ def _import_books(bench: Workbench, airflow: Airflow) -> list[str]:
     return invoices
 
 
-def _wait_for_dag(engineer: AirflowClient, dag_id: str) -> None:
+def _wait_for_dag(admin: AirflowClient, dag_id: str) -> None:
     deadline = time.monotonic() + DAG_SECONDS
-    while not engineer.call("GET", f"dags/{dag_id}").ok:
+    while not admin.call("GET", f"dags/{dag_id}").ok:
         if time.monotonic() > deadline:
             raise SystemExit(f"Airflow has not read {dag_id}.")
         time.sleep(0.5)

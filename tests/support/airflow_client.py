@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.support.fixtures_local import RunningStack
+    from tests.support.several_hosts import SeveralHosts
 
 TIMEOUT = 30
 DEADLINE_SECONDS = 240
@@ -28,7 +29,7 @@ class AirflowClient:
     :param user: the user's name; anonymous when empty.
     """
 
-    def __init__(self, stack: RunningStack, user: str = "") -> None:
+    def __init__(self, stack: RunningStack | SeveralHosts, user: str = "") -> None:
         self._url = stack.api_url
         self._session = requests.Session()
         if user:
@@ -62,7 +63,7 @@ class AirflowClient:
     def wait(self, dag_id: str, run_id: str) -> str:
         """Wait until a run has ended and return its state."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while (state := self._state(dag_id, run_id)) not in ("success", "failed"):
+        while (state := self.state(dag_id, run_id)) not in ("success", "failed"):
             assert time.monotonic() < deadline, f"{dag_id} {run_id} is still {state}"
             time.sleep(POLL_SECONDS)
         return state
@@ -99,13 +100,14 @@ class AirflowClient:
             assert time.monotonic() < deadline, "it never happens"
             time.sleep(POLL_SECONDS)
 
+    def state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a run."""
+        answer = self.call("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")
+        answer.raise_for_status()
+        return str(answer.json()["state"])
+
     def _is_quiet(self, dag_id: str) -> bool:
         active = self.call("GET", f"dags/{dag_id}/dagRuns", params={"state": ["running", "queued"]}).json()
         planned = self.call("GET", f"dags/{dag_id}").json()["next_dagrun_run_after"]
         ahead = datetime.fromisoformat(planned) - datetime.now(UTC)
         return active["total_entries"] == 0 and ahead.total_seconds() > QUIET_SECONDS
-
-    def _state(self, dag_id: str, run_id: str) -> str:
-        answer = self.call("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")
-        answer.raise_for_status()
-        return str(answer.json()["state"])

@@ -96,6 +96,11 @@ class RunningStack:
         return EmbeddedPostgres(self.directory.postgres).url("receivables")
 
     @property
+    def fernet_key(self) -> str:
+        """The key of its secrets."""
+        return self.env["AIRFLOW__CORE__FERNET_KEY"]
+
+    @property
     def statsd_port(self) -> int:
         """Where it sends Airflow's metrics, whether anybody listens or not."""
         return int(self.settings[STATSD_PORT])
@@ -204,6 +209,6 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningS
 def running_stack_bench(running_stack: RunningStack) -> Iterator[Workbench]:
     """Companies of the running installation; a test pauses its own at the end: others count the connected ones."""
     sandbox = SandboxControl(running_stack.sandbox_url)
-    keys = Keys.of(sandbox, running_stack.database_url, running_stack.env["AIRFLOW__CORE__FERNET_KEY"])
+    keys = Keys.of(sandbox, running_stack.database_url, running_stack.fernet_key)
     with psycopg.connect(running_stack.database_url, autocommit=True) as db:
         yield Workbench(keys.access(), sandbox, db)

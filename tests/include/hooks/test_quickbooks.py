@@ -87,6 +87,13 @@ def test_a_connection_that_is_not_defined_is_named_with_how_to_define_it(monkeyp
     )
 
 
+def test_a_variable_that_is_left_empty_defines_no_connection(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS", "")
+
+    with pytest.raises(ConfigurationError, match="'quickbooks' is not defined"):
+        QuickBooksHook().get_conn()
+
+
 def test_a_second_app_may_have_a_connection_of_its_own(define_quickbooks, monkeypatch):
     define_quickbooks(environment="sandbox")
     monkeypatch.setenv("AIRFLOW_CONN_QUICKBOOKS_EU", '{"conn_type": "http", "login": "eu", "password": "s"}')

@@ -105,8 +105,22 @@ def test_a_lost_server_is_noticed_sooner_or_later(connection):
             "keepalives_idle": "30",
             "keepalives_interval": "10",
             "keepalives_count": "3",
+            "tcp_user_timeout": "60000",
         }.items()
     )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("tcp_keepalives_idle", "30"),
+        ("tcp_keepalives_interval", "10"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "60000"),
+    ],
+)
+def test_a_lost_client_is_noticed_by_the_server(connection, setting, value):
+    assert connection.execute(f"show {setting}").fetchone() == (value,)
 
 
 def test_a_connection_that_is_not_defined_is_named_with_how_to_define_it(monkeypatch):

@@ -1,0 +1,255 @@
+"""What docker-compose.yaml describes, each of its containers on a host of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from local.directory import ROOT
+from local.embedded_postgres import USER, password_of
+from tests.support import compose
+from tests.support.containers import Container, Image, build_image
+from tests.support.network import Network, address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+FIRST_NUMBER = 10
+START_SECONDS = 300
+LOOK_SECONDS = 0.5
+CHECK_SECONDS = 60  # for a check on a machine that all the hosts share
+
+
+@dataclass
+class Host:
+    """
+    A host that runs one container.
+
+    :param number: the last part of its address.
+    """
+
+    name: str
+    number: int
+    service: Mapping[str, Any]
+    container: Container
+    port: str = ""
+    is_healthy: bool = False
+    is_gone: bool = False
+    began_at: list[float] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """Where it is found on the network."""
+        return address(self.number)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its container is not running and should be, by the service's restart policy."""
+        if self.is_gone or (self.began_at and self.container.exit_code is None):
+            return False
+        return not self.began_at or self.service["restart"] != "no"
+
+    def look(self) -> None:
+        """Find out whether it has become healthy."""
+        if "healthcheck" in self.service and self.began_at and self.container.exit_code is None:
+            with suppress(subprocess.TimeoutExpired):
+                answer = self.container.execute(compose.health_check(self.service), timeout=CHECK_SECONDS)
+                self.is_healthy = answer.returncode == 0
+
+
+CONDITIONS: dict[str, Callable[[Host], bool]] = {
+    "service_healthy": lambda host: host.is_healthy,
+    "service_completed_successfully": lambda host: host.container.exit_code == 0,
+}
+
+
+class SeveralHosts:
+    """
+    An installation by docker-compose.yaml, the sandbox among it.
+
+    :param folder: for volumes and what the programs print.
+    :param scale: how many hosts a service has, where it is not one.
+    :param settings: variables that are set besides in each part of Airflow.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        scale: Mapping[str, int] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.began_at = time.monotonic()
+        self.folder = folder
+        self.values = compose.filled_in()
+        # Told from the administrator's, as tests know the sync's everywhere.
+        secret = self.values["POSTGRES_PASSWORD"]
+        self.values["SYNC_DB_PASSWORD"] = password_of("receivables_sync", secret)
+        self.network = Network()
+        self._settings = dict(settings or {})
+        self._images: dict[str, Image] = {}
+        services = compose.services(self.values)
+        names = [(name, each + 1) for name in services for each in range((scale or {}).get(name, 1))]
+        self._write_names(names)
+        self.hosts = [
+            Host(f"{name}-{each}", number, services[name], self._container(services[name], f"{name}-{each}"))
+            for number, (name, each) in enumerate(names, FIRST_NUMBER)
+        ]
+        self._is_over = Event()
+        # Containers end with the thread that has started them.
+        self._engine = ThreadPoolExecutor(max_workers=1)
+        self._at_work = self._engine.submit(self._work)
+
+    @property
+    def api_url(self) -> str:
+        """The URL of Airflow."""
+        return f"http://{self['airflow-apiserver-1'].address}:8080"
+
+    @property
+    def sandbox_url(self) -> str:
+        """The URL of the QuickBooks sandbox."""
+        return f"http://{self['sandbox-1'].address}:8081"
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the receivables database, for somebody who may do everything there."""
+        host = self["postgres-1"]
+        given = host.service["environment"]
+        name = urlsplit(
+            self["airflow-scheduler-1"].service["environment"]["AIRFLOW_CONN_RECEIVABLES_DB"]
+        ).path
+        return f"postgresql://{USER}:{given['POSTGRES_PASSWORD']}@{host.address}:5432{name}"
+
+    @property
+    def fernet_key(self) -> str:
+        """The key of its secrets."""
+        return self.values["AIRFLOW_FERNET_KEY"]
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        """The password of each Airflow user."""
+        return {"admin": self.values["ADMIN_PASSWORD"], "reminder": self.values["REMINDER_PASSWORD"]}
+
+    def __getitem__(self, name: str) -> Host:
+        """Return a host by its name, such as ``redis-1``."""
+        return next(host for host in self.hosts if host.name == name)
+
+    def of(self, service: str) -> list[Host]:
+        """Return the hosts of a service."""
+        return [host for host in self.hosts if host.name.rpartition("-")[0] == service]
+
+    def wait_until_healthy(self) -> None:
+        """Wait until everything that is to stay is healthy by compose's own checks."""
+        deadline = time.monotonic() + START_SECONDS
+        while waited_for := [
+            host.name
+            for host in self.hosts
+            if "healthcheck" in host.service and not (host.is_healthy or host.is_gone)
+        ]:
+            if self._at_work.done():
+                self._at_work.result()
+            failed = [
+                host.name
+                for host in self.hosts
+                if host.service["restart"] == "no" and host.container.exit_code
+            ]
+            assert not failed, f"{failed} failed, see {self.folder}"
+            assert time.monotonic() < deadline, f"{waited_for} are not healthy, see {self.folder}"
+            time.sleep(LOOK_SECONDS)
+
+    def run_again(self, name: str) -> None:
+        """Run a container that ends by itself once more, to its end."""
+        self[name].began_at.clear()
+        deadline = time.monotonic() + START_SECONDS
+        while not (self[name].began_at and self[name].container.exit_code is not None):
+            assert time.monotonic() < deadline, f"{name} does not end"
+            time.sleep(LOOK_SECONDS)
+        assert self[name].container.exit_code == 0, f"{name} failed, see {self.folder}"
+
+    def cut(self, host: Host) -> None:
+        """Cut a host off: it goes on, and nobody hears of it."""
+        self.network.cut(host.port)
+
+    def lose(self, host: Host) -> None:
+        """Lose a host for good, all at once."""
+        host.is_gone = True
+        host.container.kill()
+
+    def close(self) -> None:
+        """End everything."""
+        self._is_over.set()
+        self._engine.shutdown()
+        for host in self.hosts:
+            host.container.kill()
+        self.network.close()
+
+    def _work(self) -> None:
+        """Start what may start, and again what has ended, as the container engine does."""
+        while not self._is_over.wait(LOOK_SECONDS):
+            for host in self.hosts:
+                if host.is_due and self._has_what_it_needs(host):
+                    self._start(host)
+                elif not host.is_healthy:
+                    host.look()
+
+    def _has_what_it_needs(self, host: Host) -> bool:
+        if host.began_at:
+            return True
+        needs = host.service.get("depends_on", {})
+        return all(
+            CONDITIONS[needed["condition"]](other)
+            for name, needed in needs.items()
+            for other in self.of(name)
+        )
+
+    def _start(self, host: Host) -> None:
+        host.is_healthy = False
+        host.port = self.network.connect(host.container.create(), host.number)
+        host.container.run()
+        host.began_at.append(time.monotonic())
+
+    def _container(self, service: Mapping[str, Any], hostname: str) -> Container:
+        reference = service["image"]
+        if reference not in self._images:
+            self._images[reference] = build_image(reference, self.folder / f"image{len(self._images)}")
+        image = self._images[reference]
+        is_airflow = "AIRFLOW__CORE__EXECUTOR" in service.get("environment", {})
+        return Container(
+            hostname,
+            image,
+            self.folder,
+            entrypoint=compose.words(service.get("entrypoint", image.entrypoint)),
+            command=compose.words(service["command"]),
+            environment={**service["environment"], **(self._settings if is_airflow else {})},
+            volumes=(*self._files, *(self._volume(each, hostname) for each in service.get("volumes", ()))),
+        )
+
+    def _volume(self, volume: str, hostname: str) -> tuple[Path, str]:
+        """Return a volume's folder, which is the host's own, or the file of the repository that it is."""
+        source, target = volume.split(":")[:2]
+        if source.startswith("."):
+            return ROOT / source, target
+        folder = self.folder / "volumes" / hostname / source
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder, target
+
+    def _write_names(self, names: Iterable[tuple[str, int]]) -> None:
+        """Write what the engine's name server would say: a service is found by its name, and each host by its own."""
+        lines = ["127.0.0.1 localhost\n"]
+        lines += [
+            f"{address(number)} {name}-{each} {name}\n"
+            for number, (name, each) in enumerate(names, FIRST_NUMBER)
+        ]
+        (self.folder / "hosts").write_text("".join(lines))
+        (self.folder / "resolv.conf").write_text("")
+
+    @property
+    def _files(self) -> list[tuple[Path, str]]:
+        return [(self.folder / name, f"/etc/{name}") for name in ("hosts", "resolv.conf")]

@@ -1,0 +1,126 @@
+"""A reminder service that asks again and again, whatever is away meanwhile."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import cycle
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from examples.reminder_service import Airflow, NoVerdictsError
+from tests.support.expected import peakflo_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from include.receivables.company.companies import Company
+    from tests.support.bookkeeper import Bookkeeper
+
+PAUSE_SECONDS = 1.0
+# What the service gives a check, from its login to the last verdict.
+CHECK_SECONDS = 15
+DATE = "2026-01-02"
+INVOICES = 12
+RIGHT = {"open": {"send", "unknown"}, "paid": {"hold", "unknown"}}
+
+
+@dataclass
+class Reminded:
+    """
+    A company's invoices that are asked about: one that stays open, and others to be paid in QuickBooks.
+
+    They belong to different customers: what covers one invoice has to do with the others of its customer.
+    """
+
+    company: Company
+    books: Bookkeeper
+    open: str
+    payable: Iterator[tuple[str, str]]
+
+    @classmethod
+    def of(cls, company: Company, books: Bookkeeper) -> Reminded:
+        """Write the invoices."""
+        debtor, payer = books.customer("Debtor"), books.customer("Payer of reminders")
+        payable = [(payer, books.invoice(payer, "50", TxnDate=DATE)) for _ in range(INVOICES)]
+        return cls(company, books, books.invoice(debtor, "70", TxnDate=DATE), iter(payable))
+
+    def pay_one(self) -> str:
+        """Pay an invoice in QuickBooks, and return it."""
+        customer, invoice = next(self.payable)
+        self.books.pay(customer, "50", ("Invoice", invoice, "50"))
+        return invoice
+
+    def id(self, invoice: str) -> str:
+        """Return Peakflo's id of an invoice."""
+        return str(peakflo_id(self.company.realm_id, "invoice", invoice))
+
+
+@dataclass
+class SteadyAsker:
+    """
+    Asks about an open invoice and one that was paid a moment before, of one company after another.
+
+    :param url: where Airflow is.
+    :param reminded: the companies, complete before it begins.
+    """
+
+    url: str
+    password: str
+    reminded: list[Reminded] = field(default_factory=list)
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)
+    known_at: float = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def __enter__(self) -> SteadyAsker:
+        self._is_over = Event()
+        self._thread = Thread(target=self._ask_on)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    @property
+    def wrong(self) -> dict[tuple[str, str], int]:
+        """Verdicts that should not have been given."""
+        return {given: count for given, count in self.verdicts.items() if given[1] not in RIGHT[given[0]]}
+
+    def ask(self, reminded: Reminded) -> None:
+        """Ask about one company; what does not come in time is unknown."""
+        asked = {reminded.id(reminded.open): "open", reminded.id(reminded.pay_one()): "paid"}
+        service = Airflow(self.url, "reminder", self.password)
+        began = time.monotonic()
+        try:
+            answer = service.check(
+                reminded.company.company_id, list(asked), f"asked-{uuid.uuid4()}", CHECK_SECONDS
+            )
+        except (NoVerdictsError, OSError) as error:
+            self.reasons[type(error).__name__] += 1
+            answer = {"verdicts": []}
+        given = {verdict["invoice_id"]: verdict for verdict in answer["verdicts"]}
+        for invoice, kind in asked.items():
+            verdict = given.get(invoice, {"verdict": "unknown", "reasons": []})
+            self.verdicts[kind, verdict["verdict"]] += 1
+            self.reasons.update(verdict["reasons"] if verdict["verdict"] == "unknown" else ())
+        if given and "unknown" not in {verdict["verdict"] for verdict in given.values()}:
+            self.seconds.append(time.monotonic() - began)
+            self.known_at = self.known_at or time.monotonic()
+
+    def __str__(self) -> str:
+        given = ", ".join(
+            f"{count} {kind} {verdict}" for (kind, verdict), count in sorted(self.verdicts.items())
+        )
+        p50 = f"{statistics.median(self.seconds):.2f} s" if self.seconds else "none"
+        return f"verdicts: {given}; p50 of those known {p50}; why unknown: {dict(self.reasons)}"
+
+    def _ask_on(self) -> None:
+        for reminded in cycle(self.reminded):
+            if self._is_over.wait(PAUSE_SECONDS):
+                return
+            self.ask(reminded)

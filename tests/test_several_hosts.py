@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.airflow_client import AirflowClient
+from tests.support.lost_hosts import CYCLE, Campaign
+from tests.support.network import may_make_namespaces
+from tests.support.several_hosts import SeveralHosts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Debian's packages of these names.
+PROGRAMS = ("redis-server", "dumb-init")
+WORKERS = 2
+POOLS = ("quickbooks_import", "quickbooks_proof")
+
+# To start everything, and then to lose it part by part.
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeveralHosts]:
+    missing = [name for name in PROGRAMS if not shutil.which(name)]
+    cannot = f"{', '.join(missing)} is not installed" if missing else ""
+    if not cannot and not may_make_namespaces():
+        cannot = "only root may make network namespaces"
+    if cannot and not os.environ.get("CI"):
+        pytest.skip(cannot)
+    assert not cannot, cannot
+    installed = SeveralHosts(tmp_path_factory.mktemp("hosts"), scale={"airflow-worker": WORKERS})
+    try:
+        with installed.network.entered():
+            installed.wait_until_healthy()
+            yield installed
+    finally:
+        installed.close()
+
+
+@pytest.fixture(scope="module")
+def campaign(hosts: SeveralHosts) -> Iterator[Campaign]:
+    """What is left of the hosts and the companies once everything has happened; the steps are printed."""
+    with Campaign(
+        hosts, lambda step: print(f"{time.monotonic() - hosts.began_at:6.1f} s  {step}", flush=True)
+    ) as campaign:
+        campaign.live(lost="airflow-worker-2", killed=("redis-1", "postgres-1", "airflow-apiserver-1"))
+        yield campaign
+
+
+def test_each_payment_is_in_quickbooks_once(campaign: Campaign):
+    copies = campaign.copies()
+
+    assert copies == [1] * len(copies)
+    assert len(copies) >= 100
+
+
+def test_peakflos_tables_are_what_the_books_say(campaign: Campaign):
+    assert campaign.disagreements() == []
+
+
+def test_no_verdict_is_wrong_and_most_are_known(campaign: Campaign):
+    verdicts = campaign.asker.verdicts
+
+    assert campaign.asker.wrong == {}
+    assert verdicts["open", "send"] > verdicts["open", "unknown"]
+    assert verdicts["paid", "hold"] > verdicts["paid", "unknown"]
+
+
+def test_no_run_hangs(campaign: Campaign):
+    campaign.wait_until(lambda: not campaign.unfinished(), "no run is under way")
+
+
+def test_the_log_of_a_task_is_read_from_the_host_that_it_ran_on(campaign: Campaign):
+    syncs = [task for task in campaign.admin.tasks(CYCLE, campaign.last_cycle) if task["task_id"] == "sync"]
+
+    assert {task["hostname"] for task in syncs} == {"airflow-worker-1"}
+    assert syncs[0]["rendered_map_index"] in campaign.admin.log(syncs[0])
+
+
+def test_to_prepare_again_leaves_a_pool_as_somebody_sized_it(hosts: SeveralHosts):
+    admin = AirflowClient(hosts, "admin")
+    resized = admin.call(
+        "PATCH", "pools/quickbooks_import", json={"slots": 2}, params={"update_mask": "slots"}
+    )
+    resized.raise_for_status()
+    admin.call("DELETE", "pools/quickbooks_proof").raise_for_status()
+
+    hosts.run_again("airflow-init-1")
+
+    slots = {name: admin.call("GET", f"pools/{name}").json()["slots"] for name in POOLS}
+    assert slots == {"quickbooks_import": 2, "quickbooks_proof": 4}
