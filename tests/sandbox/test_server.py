@@ -174,11 +174,11 @@ def test_the_control_api_answers_no_page_of_another_site(tmp_path: Path) -> None
     with running(tmp_path, "--name", "books") as (_, control):
         own = control.base_url.removeprefix("http://")
         port = own.partition(":")[2]
-        for host in (own, f"localhost:{port}", f"[::1]:{port}", "books:8081", "127.0.0.1"):
+        for host in (own, f"localhost:{port}", f"[::1]:{port}", "books:8081", "127.0.0.1", "10.0.0.1"):
             assert ask_control(control, Host=host) == 200, host
         for host in (
             "attacker.example", f"attacker.example:{port}", "127.0.0.1.attacker.example", "localhost.attacker.example",
-            "10.0.0.1", "0.0.0.0", "[", "user@attacker.example",
+            "[", "user@attacker.example", "10.0.0.1.attacker.example",
         ):  # fmt: skip
             assert ask_control(control, Host=host) == 403, host
             assert ask_control(control, "GET", Host=host) == 403, host

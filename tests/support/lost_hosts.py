@@ -31,7 +31,7 @@ PAYING = 20
 TAKEN = (requests.codes.ok, requests.codes.conflict)
 INVOICES = 5
 CYCLE = "quickbooks_to_peakflo"
-PATIENCE = 300
+PATIENCE = 480
 # Slow enough that there is something in the middle of which a host can be lost.
 SLOW_MS = 1000
 SEVERAL = 3

@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -59,6 +60,7 @@ class Keys:
                 environment="sandbox",
                 redirect_uri="http://127.0.0.1/callback",
                 discovery_url=self.discovery_url,
+                allowed_hosts=frozenset({urlsplit(self.discovery_url).netloc}),
             ),
             cipher=TokenCipher(self.fernet_keys),
             api_url=self.base_url,
