@@ -39,7 +39,7 @@ class SignedIn:
     """
     The user who asks.
 
-    :param name: as Airflow's audit log names them.
+    :param name: as Airflow names them.
     :param groups: the user's roles in Airflow, by which companies may be given to several users at once.
     :param can_see: may look at the pages.
     :param can_read_verdicts: may read what reminder runs found.

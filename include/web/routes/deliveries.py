@@ -147,7 +147,7 @@ class ChosenPayment:
     asked: list[RequiredAction]
 
     def decide(self, user: SignedIn, action: str, decide: Callable[..., object]) -> ChosenPayment:
-        """Decide, and write down in Airflow's audit log who did."""
+        """Decide, in the name of the user who asks."""
         decide(self.db, self.company, self.payment_id, by=user.name)
         return self
 
