@@ -20,9 +20,22 @@ if TYPE_CHECKING:
 # created then mean this now(), as do the statements that come later.
 CLOCK = """
 create schema virtual;
+grant usage on schema virtual to public;
 create function virtual.now() returns timestamptz language sql stable as
 $$select current_setting('virtual.now')::timestamptz$$;
 create function virtual.clock_timestamp() returns timestamptz language sql stable as $$select virtual.now()$$;
+"""
+# What runs with its owner's rights has a search path of its own.
+CLOCK_OF_FUNCTIONS = """
+do $$
+declare
+    routine regprocedure;
+begin
+    for routine in select oid from pg_proc where proconfig = '{search_path=pg_catalog}' loop
+        execute format('alter function %s set search_path = virtual, pg_catalog', routine);
+    end loop;
+end
+$$
 """
 SETTINGS = (
     "alter database {} set search_path = virtual, pg_catalog, public",
@@ -43,6 +56,7 @@ def virtual_database(postgres: EmbeddedPostgres, name: str) -> Iterator[psycopg.
             server.execute(sql.SQL(setting).format(database))
         with psycopg.connect(postgres.url(name), autocommit=True) as db:
             migrate(db)
+            db.execute(CLOCK_OF_FUNCTIONS)
             yield db
         server.execute(sql.SQL("drop database {} with (force)").format(database))
 
