@@ -15,6 +15,7 @@ import requests
 from local.airflow_api import AirflowApi
 from local.directory import ROOT
 from local.embedded_postgres import EmbeddedPostgres
+from local.environment import RECEIVABLES
 from local.state import State
 from tests.support.fixtures_local import run_command, switch_webhooks
 
@@ -216,8 +217,8 @@ class TestNotStarting:
         assert result.stderr.count("\n") == 1
 
     def test_a_part_that_fails_during_the_start(self, tmp_path):
-        nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
-        result = run_command("start", directory=tmp_path, AIRFLOW_CONN_RECEIVABLES_DB=nowhere)
+        nowhere = dict.fromkeys(RECEIVABLES, "postgresql://nobody@127.0.0.1:1/nothing")
+        result = run_command("start", directory=tmp_path, **nowhere)
         assert result.returncode == 1
         assert "receivables-migrate failed" in result.stderr
         assert str(tmp_path / "logs" / "receivables-migrate.log") in result.stderr
