@@ -82,6 +82,8 @@ def main() -> int:
     try:
         with psycopg.connect(os.environ[ADMIN], autocommit=True) as server:
             create(server, os.environ)
+    except psycopg.errors.InsufficientPrivilege as error:
+        parser.exit(1, f"The user of {ADMIN} may not do that: {str(error).splitlines()[0]}.\n")
     except psycopg.ProgrammingError:
         parser.exit(1, f"{ADMIN} has to be postgresql://ADMIN:PASSWORD@HOST:PORT/postgres: correct it.\n")
     except psycopg.OperationalError as error:

@@ -96,6 +96,13 @@ def test_the_command_makes_them(embedded_postgres: EmbeddedPostgres):
     assert (done.returncode, done.stdout) == (0, "the databases and their users are there\n")
 
 
+def test_the_command_says_that_somebody_is_no_administrator(embedded_postgres: EmbeddedPostgres):
+    urls = embedded_postgres.urls()
+    done = run(**urls, POSTGRES_ADMIN_URL=urls["PEAKFLO_APP_DB"])
+    assert done.returncode == 1
+    assert done.stderr.startswith("The user of POSTGRES_ADMIN_URL may not do that: permission denied")
+
+
 @pytest.mark.parametrize(
     ("admin", "code", "sentence"),
     [
