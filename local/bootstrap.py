@@ -2,7 +2,7 @@
 Set up the virtual environment, then run a command in it: ``bootstrap.py COMMAND [ARGUMENT…]``.
 
 Runs on the system's Python and needs nothing but the standard library. What is installed is remembered as a
-hash of the requirements file, so that a later start costs a few milliseconds.
+hash of each requirements file, so that a later start costs a few milliseconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-UV = "uv==0.13.9"
+LOCAL = "requirements-local.txt"  # uv is among these
+RUN = ("requirements.txt", LOCAL)
+DEVELOP = (*RUN, "requirements-dev.txt")
+# Each file lists everything, so nothing is looked for; and what is not the file that was pinned is not installed.
+AS_PINNED = ("--no-deps", "--require-hashes")
 PROGRESS_SECONDS = 5
 
 
@@ -36,7 +40,7 @@ class Command:
     """
 
     module: str
-    requirements: str = "requirements.txt"
+    requirements: tuple[str, ...] = RUN
     runs_in_root: bool = False
     whole: tuple[str, ...] = ()
 
@@ -45,8 +49,8 @@ COMMANDS = {
     "start": Command("local.start"),
     "stop": Command("local.stop"),
     "receivables": Command("local.receivables"),
-    "test": Command("pytest", "requirements-dev.txt", runs_in_root=True, whole=("-n", "2")),
-    "check": Command("local.check", "requirements-dev.txt", runs_in_root=True),
+    "test": Command("pytest", DEVELOP, runs_in_root=True, whole=("-n", "2")),
+    "check": Command("local.check", DEVELOP, runs_in_root=True),
 }
 
 
@@ -56,32 +60,33 @@ class SetupError(Exception):
 
 class Environment:
     """
-    The virtual environment of a checkout.
+    The virtual environment of a checkout: ``.venv``, or what the variable ``VENV`` names.
 
     :param root: the checkout.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.path = root / ".venv"
+        self.path = root / os.environ.get("VENV", ".venv")
         self.python = self.path / "bin" / "python"
         self.log = self.path / "install.log"
         self._mark = self.path / "installed.json"
 
-    def has(self, requirements: str) -> bool:
-        """Tell whether the packages of a requirements file are installed as the file now lists them."""
-        return self.python.exists() and self._installed().get(requirements) == self._hash(requirements)
+    def has(self, *requirements: str) -> bool:
+        """Tell whether the packages of requirements files are installed as the files now list them."""
+        installed = self._installed()
+        return self.python.exists() and all(installed.get(name) == self._hash(name) for name in requirements)
 
-    def install(self, requirements: str) -> None:
+    def install(self, *requirements: str) -> None:
         """
-        Install the packages of a requirements file, unless they are installed.
+        Install the packages of requirements files, unless they are installed.
 
         Two at once take turns, and a set-up that was killed goes on where it stopped.
         """
-        if self.has(requirements):
+        if self.has(*requirements):
             return
         with self._locked():
-            if self.has(requirements):
+            if self.has(*requirements):
                 return
             if not self._works():
                 self._create()
@@ -98,9 +103,8 @@ class Environment:
     def _hash(self, requirements: str) -> str:
         return hashlib.sha256((self.root / requirements).read_bytes()).hexdigest()
 
-    def _remember(self, requirements: str) -> None:
-        # The development packages include the others, at the same versions.
-        hashes = {name: self._hash(name) for name in (requirements, "requirements.txt")}
+    def _remember(self, requirements: tuple[str, ...]) -> None:
+        hashes = {name: self._hash(name) for name in requirements}
         written = self._mark.with_suffix(".new")
         written.write_text(json.dumps({**self._installed(), **hashes}))
         written.replace(self._mark)
@@ -127,7 +131,7 @@ class Environment:
         )
 
     def _create(self) -> None:
-        say(f"Creating .venv with Python {sys.version.split()[0]} …")
+        say(f"Creating {self.path.name} with Python {sys.version.split()[0]} …")
         venv = [sys.executable, "-m", "venv", "--clear"]
         if _run_quietly([*venv, str(self.path)]):
             return
@@ -141,18 +145,20 @@ class Environment:
             "or name another Python with PYTHON=/path/to/python3."
         )
 
-    def _install_packages(self, requirements: str) -> None:
-        file = str(self.root / requirements)
+    def _install_packages(self, requirements: tuple[str, ...]) -> None:
         python = str(self.python)
-        say(f"Installing the packages of {requirements} (only after they change) …")
+        names = " and ".join(requirements)
+        files = [f"--requirement={self.root / name}" for name in requirements]
+        pip = [python, "-m", "pip", "install", *AS_PINNED]
+        uv = [python, "-m", "uv", "pip", "install", "--python", python, "--compile-bytecode", *AS_PINNED]
+        say(f"Installing the packages of {names} (only after they change) …")
         self.log.write_text("")
-        with_uv = [python, "-m", "uv", "pip", "install", "--python", python, "--compile-bytecode", "-r", file]
-        if self._logged([python, "-m", "pip", "install", UV]) and self._logged(with_uv):
+        if self._logged([*pip, f"--requirement={self.root / LOCAL}"]) and self._logged([*uv, *files]):
             return
         say("uv cannot be used here; installing with pip, which takes a minute or two …")
-        if not self._logged([python, "-m", "pip", "install", "-r", file]):
+        if not self._logged([*pip, *files]):
             raise SetupError(
-                f"The packages of {requirements} could not be installed; is the package index reachable, "
+                f"The packages of {names} could not be installed; is the package index reachable, "
                 f"and is there space on the disk? pip's words are in {self.log}"
             )
 
@@ -188,7 +194,7 @@ def run(name: str, arguments: list[str]) -> None:
     if name == "stop" and not environment.python.exists():
         say("Nothing is running: nothing has been set up yet.")
         return
-    environment.install(command.requirements)
+    environment.install(*command.requirements)
     if command.runs_in_root:
         os.chdir(ROOT)
     # -P: the caller's folder may hold an `include` of its own.

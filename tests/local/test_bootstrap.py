@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
+import zipfile
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
-from local.bootstrap import Environment, SetupError
+from local.bootstrap import DEVELOP, Environment, SetupError
 from local.directory import ROOT
 
 if TYPE_CHECKING:
@@ -26,9 +29,23 @@ def checkout(tmp_path, monkeypatch) -> Path:
     root = tmp_path / "a checkout"
     for folder in ("bin", "local"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in DEVELOP:
         (root / name).write_text("# nothing\n")
     return root
+
+
+def make_wheel(folder: Path, name: str) -> Path:
+    """Make a package that holds nothing."""
+    wheel = folder / f"{name}-1-py3-none-any.whl"
+    files = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: none\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file, content in files.items():
+            archive.writestr(f"{name}-1.dist-info/{file}", content)
+    return wheel
 
 
 def run(checkout: Path, command: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -98,14 +115,49 @@ def test_changed_requirements_are_installed_again(checkout):
     assert environment.has("requirements.txt")
 
 
-def test_the_packages_for_development_include_the_others(checkout):
+def test_what_is_installed_is_known_file_by_file(checkout):
     environment = Environment(checkout)
-    environment.install("requirements-dev.txt")
+    environment.install(*DEVELOP)
     assert environment.has("requirements.txt")
+    (checkout / "requirements-dev.txt").write_text("# nothing, but otherwise\n")
+    assert environment.has("requirements.txt")
+    assert not environment.has(*DEVELOP)
+
+
+def test_another_environment_can_be_named(checkout):
+    result = run(checkout, "receivables", VENV=".venv-other")
+    assert "No module named" in result.stderr  # of the packages, there are none here
+    assert Environment(checkout).path.name == ".venv"
+    assert not (checkout / ".venv").exists()
+    assert (checkout / ".venv-other" / "installed.json").exists()
+
+
+@pytest.mark.parametrize("is_it", [True, False])
+def test_a_package_that_is_not_the_file_that_was_pinned_is_refused(checkout, monkeypatch, is_it):
+    wheel = make_wheel(checkout.parent, "tampered")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    content = wheel.read_bytes() if is_it else b"another file"
+    digest = hashlib.sha256(content).hexdigest()
+    (checkout / "requirements.txt").write_text(f"tampered==1 --hash=sha256:{digest}\n")
+    environment = Environment(checkout)
+    with nullcontext() if is_it else pytest.raises(SetupError):
+        environment.install("requirements.txt")
+    assert environment.has("requirements.txt") is is_it
+    assert ("DO NOT MATCH THE HASHES" in environment.log.read_text()) is not is_it
+
+
+def test_a_package_without_a_hash_is_refused(checkout, monkeypatch):
+    monkeypatch.setenv("PIP_FIND_LINKS", str(make_wheel(checkout.parent, "unpinned").parent))
+    (checkout / "requirements.txt").write_text("unpinned==1\n")
+    environment = Environment(checkout)
+    with pytest.raises(SetupError):
+        environment.install("requirements.txt")
+    assert "Hashes are required" in environment.log.read_text()
 
 
 def test_packages_that_cannot_be_had_are_told_with_the_log(checkout):
-    (checkout / "requirements.txt").write_text("no-such-package-here==1\n")
+    digest = "0" * 64
+    (checkout / "requirements.txt").write_text(f"no-such-package-here==1 --hash=sha256:{digest}\n")
     environment = Environment(checkout)
     with pytest.raises(SetupError, match=r"is the package index reachable.*install\.log"):
         environment.install("requirements.txt")
@@ -150,7 +202,7 @@ def test_two_at_once_take_turns(checkout, capfd):
 
 def test_a_command_runs_in_the_environment_and_not_in_the_callers(checkout):
     environment = Environment(checkout)
-    environment.install("requirements-dev.txt")
+    environment.install(*DEVELOP)
     package = next(environment.path.glob("lib/python3*/site-packages")) / "pytest.py"
     package.write_text(
         "import json, os, sys;"
