@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,9 +16,18 @@ from tests.support.several_hosts import SeveralHosts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Debian's packages of these names.
-PROGRAMS = ("redis-server", "dumb-init")
+# Debian's package of this name.
+PROGRAM = "redis-server"
 WORKERS = 2
+# What is not well without PostgreSQL, and without Redis.
+ON_THE_DATABASE = {
+    "airflow-apiserver",
+    "airflow-execution-api",
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+}
+WORKING = {"airflow-worker", "airflow-reminder-worker"}
 POOLS = ("quickbooks_import", "quickbooks_proof")
 
 # To start everything, and then to lose it part by part.
@@ -26,8 +36,7 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeveralHosts]:
-    missing = [name for name in PROGRAMS if not shutil.which(name)]
-    cannot = f"{', '.join(missing)} is not installed" if missing else ""
+    cannot = "" if shutil.which(PROGRAM) else f"{PROGRAM} is not installed"
     if not cannot and not may_make_namespaces():
         cannot = "only root may make network namespaces"
     if cannot and not os.environ.get("CI"):
@@ -80,6 +89,51 @@ def test_the_log_of_a_task_is_read_from_the_host_that_it_ran_on(campaign: Campai
 
     assert {task["hostname"] for task in syncs} == {"airflow-worker-1"}
     assert syncs[0]["rendered_map_index"] in campaign.admin.log(syncs[0])
+
+
+def ailing(hosts: SeveralHosts) -> set[str]:
+    """Return the services that are not well, by compose's own checks."""
+    looked_at = [host for host in hosts.hosts if "healthcheck" in host.service and not host.is_gone]
+    with ThreadPoolExecutor(len(looked_at)) as pool:
+        wells = pool.map(lambda host: host.is_well(), looked_at)
+    return {
+        host.name.rpartition("-")[0] for host, is_well in zip(looked_at, wells, strict=True) if not is_well
+    }
+
+
+def wait_until_ailing(hosts: SeveralHosts, expected: set[str]) -> None:
+    deadline = time.monotonic() + 180
+    while (found := ailing(hosts)) != expected:
+        assert time.monotonic() < deadline, f"{found} are ailing, not {expected}"
+
+
+@pytest.mark.parametrize(
+    ("stopped", "expected"),
+    [
+        ({"postgres"}, {"postgres", *ON_THE_DATABASE}),
+        ({"redis"}, {"redis", *WORKING}),
+        ({*ON_THE_DATABASE, *WORKING, "sandbox"}, {*ON_THE_DATABASE, *WORKING, "sandbox"}),
+    ],
+)
+def test_a_health_check_fails_while_its_part_stands_still_and_not_before_and_after(
+    hosts: SeveralHosts, stopped: set[str], expected: set[str]
+):
+    wait_until_ailing(hosts, set())
+    containers = [host.container for name in stopped for host in hosts.of(name) if not host.is_gone]
+    for container in containers:
+        container.freeze()
+    try:
+        wait_until_ailing(hosts, expected)
+    finally:
+        for container in containers:
+            container.thaw()
+    wait_until_ailing(hosts, set())
+
+
+def test_nothing_in_a_container_may_do_more_than_it_needs(hosts: SeveralHosts):
+    script = "grep -E '^(CapBnd|NoNewPrivs):' /proc/self/status; id -u; touch /usr/x || touch /tmp/x && echo only /tmp"
+    said = hosts["airflow-worker-1"].container.execute(["sh", "-c", script], timeout=60).stdout
+    assert said.split() == ["CapBnd:", "0" * 16, "NoNewPrivs:", "1", "50000", "only", "/tmp"]
 
 
 def test_to_prepare_again_leaves_a_pool_as_somebody_sized_it(hosts: SeveralHosts):

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a container engine does before it runs a program, in namespaces that were made for it:
-#   container.sh FOLDER LAYER WORKING_DIRECTORY [SOURCE:TARGET]… -- COMMAND…
+#   container.sh FOLDER LAYER WORKING_DIRECTORY [tmpfs:TARGET]… [read-only] [SOURCE:TARGET]… -- COMMAND…
 set -eu
 echo "its namespaces are made"
 read -r _ # until it is on the network
@@ -16,14 +16,23 @@ cd "$folder/root"
 for place in dev sys; do mount --rbind "/$place" "$place"; done
 mount -t proc proc proc
 mount -t tmpfs tmpfs dev/shm
-mount -t tmpfs -o mode=1777 tmpfs tmp
+enter=:
 while [ "$1" != -- ]; do
     source=${1%%:*} target=.${1#*:}
-    mkdir -p "${target%/*}"
-    if [ -d "$source" ]; then mkdir -p "$target"; else : >>"$target"; fi
-    mount --bind "$source" "$target"
+    case $1 in
+        read-only) enter="mount -o remount,ro $folder/root" ;;
+        tmpfs:*) mkdir -p "$target" && mount -t tmpfs -o mode=1777 tmpfs "$target" ;;
+        *)
+            mkdir -p "${target%/*}"
+            # Its user may not be let in by the folders of this machine above.
+            (cd "${target%/*}" && while [ "$PWD" != "$folder/root" ]; do chmod a+rx . && cd ..; done)
+            if [ -d "$source" ]; then mkdir -p "$target"; else : >>"$target"; fi
+            mount --bind "$source" "$target"
+            ;;
+    esac
     shift
 done
+$enter
 shift
-hostname "$HOSTNAME"
-exec chroot . /bin/sh -c 'cd "$0" && exec "$@"' "$working_directory" "$@"
+/usr/bin/hostname "$HOSTNAME"
+exec /usr/sbin/chroot . /bin/sh -c 'cd "$0" && exec "$@"' "$working_directory" "$@"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pwd
 import re
 import shutil
@@ -19,15 +20,16 @@ from local.postgres_binaries import find_programs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 SUPPORT = Path(__file__).parent
 NAMESPACES = ("--net", "--uts", "--mount", "--ipc", "--pid")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-AIRFLOW_HOME = "/opt/airflow"
+SETPRIV = "/usr/bin/setpriv"
 # Where PostgreSQL's account reaches them, whoever may enter the folders of this machine above them.
 PROGRAMS = "/opt/programs"
-# Root of this machine may run everything in the place of the image's user.
 POSTGRES_ACCOUNT = "postgres:x:999:999::/var/lib/postgresql:/bin/bash"
+AIRFLOW_ACCOUNT = "airflow:x:50000:0::/opt/airflow:/bin/sh"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Image:
     What a container starts from: a layer of files over those of this machine.
 
     :param mounts: folders of this machine and where they are in the container.
+    :param user: the ids of the user and the group that it runs as.
     """
 
     layer: Path
@@ -43,6 +46,43 @@ class Image:
     environment: Mapping[str, str] = field(default_factory=dict)
     working_directory: str = "/"
     mounts: tuple[tuple[Path, str], ...] = ()
+    user: str = "0:0"
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """
+    What a service may not do, and as whom it runs.
+
+    :param service: as compose describes it.
+    """
+
+    service: Mapping[str, Any]
+    image: Image
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """Return the ids of its user and group."""
+        user, group = self.service.get("user", self.image.user).split(":")
+        return int(user), int(group)
+
+    @property
+    def places(self) -> list[str]:
+        """Return how its files are mounted, as container.sh takes it."""
+        scratch = [f"tmpfs:{target}" for target in self.service.get("tmpfs", ())]
+        return [*scratch, "read-only"] if self.service.get("read_only") else scratch
+
+    @property
+    def privileges(self) -> list[str]:
+        """Return what a command begins with to run with no more than its privileges."""
+        user, group = self.owner
+        words = [SETPRIV, f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+        if "ALL" in self.service.get("cap_drop", ()):
+            kept = "".join(f",+{name.lower()}" for name in self.service.get("cap_add", ()))
+            words += [f"--bounding-set=-all{kept}", "--inh-caps=-all"]
+        if "no-new-privileges:true" in self.service.get("security_opt", ()):
+            words.append("--no-new-privs")
+        return words
 
 
 def build_image(reference: str, folder: Path) -> Image:
@@ -60,28 +100,26 @@ def build_image(reference: str, folder: Path) -> Image:
 def _ours(layer: Path) -> Image:
     """Copy what the Dockerfile copies, and set what it sets; the packages are those of the virtual environment."""
     dockerfile = (ROOT / "Dockerfile").read_text()
-    for source, target in re.findall(r"^COPY (?:--\S+ )*(\S+) (\S+)$", dockerfile, re.MULTILINE):
+    for source, target in re.findall(r"^COPY ([^-\s]\S*) (/\S+)$", dockerfile, re.MULTILINE):
         _copy(ROOT / source, layer / target.lstrip("/"))
-    _copy(SUPPORT / "images/airflow.sh", layer / "entrypoint")
-    settings = dict(re.findall(r"^ENV (\w+)=(.*)$", dockerfile, re.MULTILINE))
+    said = dict(re.findall(r"^(USER|ENTRYPOINT|WORKDIR) (.*)$", dockerfile, re.MULTILINE))
+    (layer / said["WORKDIR"].lstrip("/") / "airflow.cfg").touch()
+    _add_account(layer, AIRFLOW_ACCOUNT)
     packages = Path(sys.prefix)
     return Image(
         layer,
-        ["/usr/bin/dumb-init", "--", "/entrypoint"],
-        {"AIRFLOW_HOME": AIRFLOW_HOME, "PATH": f"{packages / 'bin'}:{SYSTEM_PATH}", **settings},
-        AIRFLOW_HOME,
-        # The checkout may be on a file system of its own, which a layer over the root has not.
-        ((packages, str(packages)),),
+        json.loads(said["ENTRYPOINT"]),
+        dict(re.findall(r"^ENV (\w+)=(.*)$", dockerfile, re.MULTILINE)),
+        said["WORKDIR"],
+        # Its programs begin with the place where they were installed, and that is built on a Python elsewhere.
+        ((packages, "/opt/packages"), *((Path(place), place) for place in (sys.prefix, sys.base_prefix))),
+        said["USER"],
     )
 
 
 def _postgres(layer: Path) -> Image:
     _copy(SUPPORT / "images/postgres.sh", layer / "usr/local/bin/docker-entrypoint.sh")
-    (layer / "etc").mkdir()
-    accounts = (
-        [f"{POSTGRES_ACCOUNT}\n"] if "postgres" not in {each.pw_name for each in pwd.getpwall()} else []
-    )
-    (layer / "etc/passwd").write_text(Path("/etc/passwd").read_text() + "".join(accounts))
+    _add_account(layer, POSTGRES_ACCOUNT)
     programs = find_programs()
     packages = programs.parents[2]  # its libraries are beside it there
     return Image(
@@ -97,6 +135,13 @@ def _redis(layer: Path) -> Image:
     return Image(layer, environment={"PATH": SYSTEM_PATH}, working_directory="/data")
 
 
+def _add_account(layer: Path, account: str) -> None:
+    """Add an account to those of this machine, unless it has one of the name."""
+    is_known = account.partition(":")[0] in {each.pw_name for each in pwd.getpwall()}
+    (layer / "etc").mkdir()
+    (layer / "etc/passwd").write_text(Path("/etc/passwd").read_text() + ("" if is_known else f"{account}\n"))
+
+
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
@@ -110,6 +155,7 @@ class Container:
     A program with its image, in namespaces of its own; all of it ends with the first of its processes.
 
     :param hostname: what the host calls itself.
+    :param confinement: what it may not do.
     :param folder: for its own files and what it prints.
     :param volumes: further folders and files, and where they are in the container.
     """
@@ -117,7 +163,7 @@ class Container:
     def __init__(
         self,
         hostname: str,
-        image: Image,
+        confinement: Confinement,
         folder: Path,
         *,
         entrypoint: list[str],
@@ -125,13 +171,16 @@ class Container:
         environment: Mapping[str, str],
         volumes: tuple[tuple[Path, str], ...],
     ) -> None:
+        image = confinement.image
         self.hostname = hostname
+        self._privileges = confinement.privileges
         self.log = folder / f"{hostname}.log"
         self.environment = {"HOSTNAME": hostname, **image.environment, **environment}
         (folder / hostname).mkdir(exist_ok=True)
         mounts = [f"{source}:{target}" for source, target in (*image.mounts, *volumes)]
         set_up = [str(SUPPORT / "container.sh"), str(folder / hostname), str(image.layer)]
-        self._command = [*set_up, image.working_directory, *mounts, "--", *entrypoint, *command]
+        places = [image.working_directory, *confinement.places, *mounts]
+        self._command = [*set_up, *places, "--", *self._privileges, *entrypoint, *command]
         self._process: subprocess.Popen[bytes] | None = None
         self._first: psutil.Process | None = None
 
@@ -176,7 +225,7 @@ class Container:
         assert self._first is not None
         inside = ["nsenter", f"--target={self._first.pid}", "--all", "--root", "--wd"]
         return subprocess.run(
-            [*inside, *command],
+            [*inside, *self._privileges, *command],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -184,6 +233,20 @@ class Container:
             timeout=timeout,
             check=False,
         )
+
+    def freeze(self) -> None:
+        """Stop all of its processes where they are, as when their machine stands still."""
+        for process in self._processes():
+            process.suspend()
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        for process in self._processes():
+            process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        assert self._first is not None
+        return [self._first, *self._first.children(recursive=True)]
 
     def kill(self) -> None:
         """End all of its processes at once, as when its machine loses power."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from local.directory import ROOT
 from local.embedded_postgres import USER, password_of
 from tests.support import compose
-from tests.support.containers import Container, Image, build_image
+from tests.support.containers import Confinement, Container, Image, build_image
 from tests.support.network import Network, address
 
 if TYPE_CHECKING:
@@ -59,9 +60,14 @@ class Host:
     def look(self) -> None:
         """Find out whether it has become healthy."""
         if "healthcheck" in self.service and self.began_at and self.container.exit_code is None:
-            with suppress(subprocess.TimeoutExpired):
-                answer = self.container.execute(compose.health_check(self.service), timeout=CHECK_SECONDS)
-                self.is_healthy = answer.returncode == 0
+            self.is_healthy = self.is_well()
+
+    def is_well(self) -> bool:
+        """Tell whether its health check passes now."""
+        with suppress(subprocess.TimeoutExpired):
+            command = compose.health_check(self.service)
+            return self.container.execute(command, timeout=CHECK_SECONDS).returncode == 0
+        return False
 
 
 CONDITIONS: dict[str, Callable[[Host], bool]] = {
@@ -220,24 +226,29 @@ class SeveralHosts:
         if reference not in self._images:
             self._images[reference] = build_image(reference, self.folder / f"image{len(self._images)}")
         image = self._images[reference]
+        confinement = Confinement(service, image)
         is_airflow = "AIRFLOW__CORE__EXECUTOR" in service.get("environment", {})
         return Container(
             hostname,
-            image,
+            confinement,
             self.folder,
             entrypoint=compose.words(service.get("entrypoint", image.entrypoint)),
             command=compose.words(service["command"]),
             environment={**service["environment"], **(self._settings if is_airflow else {})},
-            volumes=(*self._files, *(self._volume(each, hostname) for each in service.get("volumes", ()))),
+            volumes=(
+                *self._files,
+                *(self._volume(each, hostname, confinement.owner) for each in service.get("volumes", ())),
+            ),
         )
 
-    def _volume(self, volume: str, hostname: str) -> tuple[Path, str]:
+    def _volume(self, volume: str, hostname: str, owner: tuple[int, int]) -> tuple[Path, str]:
         """Return a volume's folder, which is the host's own, or the file of the repository that it is."""
         source, target = volume.split(":")[:2]
         if source.startswith("."):
             return ROOT / source, target
         folder = self.folder / "volumes" / hostname / source
         folder.mkdir(parents=True, exist_ok=True)
+        os.chown(folder, *owner)
         return folder, target
 
     def _write_names(self, names: Iterable[tuple[str, int]]) -> None:
