@@ -119,7 +119,16 @@ def test_the_image_has_none_of_what_only_a_developers_machine_needs():
 def test_every_licence_in_the_image_is_one_that_we_can_live_with(tmp_path):
     bill = tmp_path / "bill.json"
     subprocess.run(
-        [sys.executable, "-m", "cyclonedx_py", "environment", "--output-file", bill, sys.executable],
+        [
+            sys.executable,
+            "-m",
+            "cyclonedx_py",
+            "environment",
+            "--no-validate",
+            "--output-file",
+            bill,
+            sys.executable,
+        ],
         check=True,
         capture_output=True,
     )
