@@ -34,7 +34,7 @@ def job_is_alive(job_type: str) -> bool:
 
     with psycopg.connect(os.environ["AIRFLOW_CONN_AIRFLOW_DB"]) as database:
         asked = {"job_type": job_type, "hostname": os.environ["HOSTNAME"]}
-        return database.execute(load("airflow/find_living_job"), asked).fetchone() is not None
+        return database.execute(load("airflow/find_living_jobs"), asked).fetchone() is not None
 
 
 def worker_answers() -> bool:
