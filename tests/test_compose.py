@@ -36,6 +36,8 @@ AIRFLOW_SERVICES = {
     "airflow-reminder-worker",
 }
 WORKERS = ["airflow-worker", "airflow-reminder-worker"]
+# Run by somebody who asks for it.
+ONCE = {"backup", "restore"}
 
 
 def test_every_part_of_airflow_runs_in_our_image():
@@ -57,7 +59,7 @@ def test_the_image_has_the_airflow_that_is_pinned():
 
 def test_every_service_that_stays_has_a_health_check():
     without = {name for name, service in SERVICES.items() if "healthcheck" not in service}
-    assert without == {"airflow-init"}
+    assert without == {"airflow-init", *ONCE}
 
 
 def test_every_health_check_has_bounds():
@@ -154,7 +156,7 @@ def test_the_users_of_the_databases_are_those_that_are_made():
 
 def test_the_sandbox_is_off_unless_asked_for():
     assert SERVICES["sandbox"]["profiles"] == ["sandbox"]
-    assert all("profiles" not in SERVICES[name] for name in SERVICES.keys() - {"sandbox"})
+    assert all("profiles" not in SERVICES[name] for name in SERVICES.keys() - {"sandbox", *ONCE})
 
 
 def test_the_sandbox_tells_airflow_of_changes_signed_as_the_example_says():
