@@ -106,7 +106,8 @@ def main() -> int:
     except (LockNotAvailable, DeadlockDetected):
         minutes = PATIENCE_SECONDS // 60
         parser.exit(
-            1, f"Others have used the tables for {minutes} minutes: end what takes so long, or stop Airflow first.\n"
+            1,
+            f"Others have used the tables for {minutes} minutes: end what takes so long, or stop Airflow first.\n",
         )
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
