@@ -44,11 +44,15 @@ def create(server: psycopg.Connection, urls: Mapping[str, str]) -> None:
     :param urls: PostgreSQL URLs by the variables in ``USERS``.
     :raises ConfigurationError: when a URL is missing or names another user.
     """
+    all_keys = []
     for variable, (user, is_owner) in USERS.items():
         parts = _read(variable, urls.get(variable, ""), user)
         keys = {"name": user, "password": parts["password"], "database": parts["dbname"]}
+        all_keys.append(keys)
         for statement in ("create_user", *(["create_database"] if is_owner else [])):
             _run(server, f"roles/{statement}", keys)
+    for keys in all_keys:
+        _run(server, "roles/admit_user", keys)
 
 
 def _read(variable: str, url: str, user: str) -> dict[str, str]:

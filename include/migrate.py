@@ -9,6 +9,8 @@ import os
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from include.databases import AIRFLOW, OWNER, USERS
 from include.errors import ConfigurationError
@@ -20,22 +22,38 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MIGRATIONS = FOLDER / "migrations"
+# For a moment at which no long transaction uses what is changed.
+PATIENCE_SECONDS = 600
 
 
 def migrate(connection: psycopg.Connection, *, until: str | None = None) -> list[str]:
     """
     Apply the migrations that the database does not have yet, all in one transaction.
 
-    Any number of processes may call it at once: an advisory lock lets one work and the others find the work done.
+    Any number of processes may call it at once: an advisory lock lets one work and the others find the work done. Nor
+    does it matter what else is under way: it waits for a lock no longer than others can wait behind it, lets all go,
+    and begins anew.
 
     :param connection: a connection in autocommit mode to the receivables database.
     :param until: the last migration to apply, for tests of an upgrade; all when omitted.
     :return: the names of the migrations applied now.
     :raises ConfigurationError: when a migration was edited after it had been applied, or the database's users are
         missing.
+    :raises psycopg.errors.LockNotAvailable: when what is to be changed was in use all the time.
     """
+    in_turns = Retrying(
+        retry=retry_if_exception_type((LockNotAvailable, DeadlockDetected)),
+        wait=wait_random(1, 3),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )
+    return in_turns(_migrate, connection, until)
+
+
+def _migrate(connection: psycopg.Connection, until: str | None) -> list[str]:
     applied = []
     with connection.transaction():
+        connection.execute(load("migrations/limit_waiting"))
         connection.execute(load("migrations/lock"))
         _check_users(connection)
         connection.execute(load("migrations/create_table"))
@@ -48,7 +66,8 @@ def migrate(connection: psycopg.Connection, *, until: str | None = None) -> list
             connection.execute(path.read_text(encoding="utf-8"))
             connection.execute(load("migrations/mark_applied"), {"name": path.stem, "checksum": checksum})
             applied.append(path.stem)
-            logger.info("Applied migration %s.", path.stem)
+    for name in applied:
+        logger.info("Applied migration %s.", name)
     return applied
 
 
@@ -84,6 +103,12 @@ def main() -> int:
     try:
         with _connect(url) as connection:
             applied = migrate(connection)
+    except (LockNotAvailable, DeadlockDetected):
+        minutes = PATIENCE_SECONDS // 60
+        parser.exit(
+            1,
+            f"Others have used the tables for {minutes} minutes: end what takes so long, or stop Airflow first.\n",
+        )
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         parser.exit(1, f"The receivables database cannot be reached: {reason}\n")

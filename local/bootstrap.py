@@ -37,18 +37,22 @@ class Command:
     A command below ``bin/``: the packages that it needs and the module that runs it.
 
     :param whole: the arguments where the caller gives none.
+    :param before: arguments that go before the caller's.
     """
 
     module: str
     requirements: tuple[str, ...] = RUN
     runs_in_root: bool = False
     whole: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 COMMANDS = {
     "start": Command("local.start"),
     "stop": Command("local.stop"),
     "receivables": Command("local.receivables"),
+    "backup": Command("local.backups", before=("backup",)),
+    "restore": Command("local.backups", before=("restore",)),
     "test": Command("pytest", DEVELOP, runs_in_root=True, whole=("-n", "2")),
     "check": Command("local.check", DEVELOP, runs_in_root=True),
 }
@@ -201,7 +205,7 @@ def run(name: str, arguments: list[str]) -> None:
     python = str(environment.python)
     os.execve(
         python,
-        [python, "-P", "-m", command.module, *(arguments or command.whole)],
+        [python, "-P", "-m", command.module, *command.before, *(arguments or command.whole)],
         {**os.environ, "PYTHONPATH": str(ROOT)},
     )
 

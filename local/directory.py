@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import secrets
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local.files import private_directory, read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 ROLES = {"admin": "admin", "engineer": "op", "reminder": "user"}
@@ -52,6 +58,23 @@ class LocalDirectory:
     def log(self, component: str) -> Path:
         """Return the path of a component's log."""
         return self.logs / f"{component}.log"
+
+    @contextmanager
+    def locked(self) -> Iterator[bool]:
+        """
+        Hold the installation's lock, which its launcher holds while it lives.
+
+        The kernel frees it, also after kill -9.
+
+        :return: whether nobody else has it.
+        """
+        with self.lock.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     @staticmethod
     def _fill(file: Path, made: dict[str, str]) -> None:

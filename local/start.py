@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import psycopg
@@ -24,7 +22,6 @@ from local.stack import LocalStack
 from local.state import Member, State, end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType
 
 STARTED = time.monotonic()
@@ -89,7 +86,7 @@ def _say(text: str) -> None:
 
 
 def _start(directory: LocalDirectory, *, stays_quiet: bool) -> int:
-    with _only_launcher(directory) as is_only:
+    with directory.locked() as is_only:
         if not is_only:
             return _say_running(directory)
         _listen_for_stop()
@@ -124,18 +121,6 @@ def _raise_stopped(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped
 
 
-@contextmanager
-def _only_launcher(directory: LocalDirectory) -> Iterator[bool]:
-    """Hold the installation's lock while the launcher lives; the kernel frees it, also after kill -9."""
-    with directory.lock.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
 def _say_running(directory: LocalDirectory) -> int:
     if State(directory.state).is_ready():
         print("It is running already.\n" + _addresses(directory))
@@ -155,7 +140,7 @@ def _addresses(directory: LocalDirectory) -> str:
 
 def _start_detached(directory: LocalDirectory) -> int:
     """Start a launcher in the background and follow its words until everything is healthy."""
-    with _only_launcher(directory) as is_only:
+    with directory.locked() as is_only:
         if not is_only:
             return _say_running(directory)
     private_directory(directory.logs)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import upgraded_hosts
 from tests.support.airflow_client import AirflowClient
-from tests.support.lost_hosts import CYCLE, Campaign
+from tests.support.lost_hosts import Campaign
 from tests.support.network import may_make_namespaces
 from tests.support.several_hosts import SeveralHosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.steady_asker import SteadyAsker
 
 # Debian's package of this name.
 PROGRAM = "redis-server"
@@ -31,7 +34,7 @@ WORKING = {"airflow-worker", "airflow-reminder-worker"}
 POOLS = ("quickbooks_import", "quickbooks_proof")
 
 # To start everything, and then to lose it part by part.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,12 @@ def campaign(hosts: SeveralHosts) -> Iterator[Campaign]:
         yield campaign
 
 
+@pytest.fixture(scope="module")
+def upgrade(campaign: Campaign) -> SteadyAsker:
+    """Who asked while another release took the place of the one before."""
+    return upgraded_hosts.upgrade(campaign)
+
+
 def test_each_payment_is_in_quickbooks_once(campaign: Campaign):
     copies = campaign.copies()
 
@@ -84,11 +93,24 @@ def test_no_run_hangs(campaign: Campaign):
     campaign.wait_until(lambda: not campaign.unfinished(), "no run is under way")
 
 
-def test_the_log_of_a_task_is_read_from_the_host_that_it_ran_on(campaign: Campaign):
-    syncs = [task for task in campaign.admin.tasks(CYCLE, campaign.last_cycle) if task["task_id"] == "sync"]
+def test_an_upgrade_leaves_no_question_without_an_answer(campaign: Campaign, upgrade: SteadyAsker):
+    assert {verdict for _, verdict in upgrade.verdicts} == {"send", "hold"}
+    assert upgrade.wrong == {}
+    assert upgrade.verdicts["open", "send"] == upgrade.verdicts["paid", "hold"] > 100
+    assert upgraded_hosts.old_parts(campaign) == []
 
-    assert {task["hostname"] for task in syncs} == {"airflow-worker-1"}
-    assert syncs[0]["rendered_map_index"] in campaign.admin.log(syncs[0])
+
+def test_an_upgrade_loses_and_doubles_no_payment(campaign: Campaign, upgrade: SteadyAsker):
+    assert upgrade.verdicts
+    assert set(campaign.copies()) == {1}
+    assert campaign.disagreements() == []
+
+
+def test_the_log_of_a_task_is_read_from_the_host_that_it_ran_on(campaign: Campaign):
+    assert campaign.logs.keys() == {"airflow-worker-1"}
+    [log] = campaign.logs.values()
+    company, _, lines = log.partition("\n")
+    assert company in lines
 
 
 def ailing(hosts: SeveralHosts) -> set[str]:

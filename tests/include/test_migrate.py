@@ -244,3 +244,22 @@ def records_of(db: psycopg.Connection) -> list[tuple]:
             sql.SQL("select t::text from {} as t order by 1").format(sql.Identifier(*table.split(".")))
         )
     ]
+
+
+def test_nobody_waits_long_behind_a_migration_that_waits(empty_url: str):
+    def migrate_on() -> list[str]:
+        with psycopg.connect(empty_url, autocommit=True) as connection:
+            return migrate(connection)
+
+    with psycopg.connect(empty_url, autocommit=True) as other, ThreadPoolExecutor() as beside:
+        before = migrate(other, until="0006_proof")
+        with psycopg.connect(empty_url) as long:
+            # A trigger cannot be made on what a transaction has written to.
+            long.execute("lock table sync.connection in row exclusive mode")
+            migrating = beside.submit(migrate_on)
+            while other.execute("select count(*) from pg_locks where not granted").fetchone() == (0,):
+                assert not migrating.done()
+            other.execute("set statement_timeout = '20s'")
+            other.execute("update sync.connection set status = status")
+            assert not migrating.done()
+        assert before + migrating.result() == ALL

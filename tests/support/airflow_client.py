@@ -30,20 +30,24 @@ class AirflowClient:
     """
 
     def __init__(self, stack: RunningStack | SeveralHosts, user: str = "") -> None:
-        self._url = stack.api_url
+        self._stack = stack
         self._session = requests.Session()
         if user:
             credentials = {"username": user, "password": stack.passwords[user]}
-            answer = self._session.post(f"{self._url}/auth/token", json=credentials, timeout=TIMEOUT)
+            answer = self._session.post(
+                f"{self._stack.api_url}/auth/token", json=credentials, timeout=TIMEOUT
+            )
             self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def call(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """Make a call below ``/api/v2``."""
-        return self._session.request(method, f"{self._url}/api/v2/{path}", timeout=TIMEOUT, **arguments)
+        return self._session.request(
+            method, f"{self._stack.api_url}/api/v2/{path}", timeout=TIMEOUT, **arguments
+        )
 
     def page(self, path: str, **arguments: Any) -> requests.Response:
         """Read one of our pages inside Airflow."""
-        return self._session.get(f"{self._url}/quickbooks/{path}", timeout=TIMEOUT, **arguments)
+        return self._session.get(f"{self._stack.api_url}/quickbooks/{path}", timeout=TIMEOUT, **arguments)
 
     def trigger(self, dag_id: str, run_id: str | None = None, **conf: Any) -> requests.Response:
         """Ask for a run of a DAG."""

@@ -54,6 +54,11 @@ def words(command: str | list[str]) -> list[str]:
     return shlex.split(command) if isinstance(command, str) else command
 
 
+def seconds(duration: str) -> float:
+    """Return how long a duration is, such as ``2m`` or ``10s``."""
+    return float(duration[:-1]) * {"s": 1, "m": 60}[duration[-1]]
+
+
 def health_check(service: Mapping[str, Any]) -> list[str]:
     """Return the command that tells whether a service is healthy."""
     kind, *command = service["healthcheck"]["test"]

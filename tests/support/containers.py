@@ -234,6 +234,20 @@ class Container:
             check=False,
         )
 
+    def stop(self, seconds: float) -> None:
+        """
+        Ask the program to end, and end it if it has not.
+
+        :param seconds: how long it may take to put down its work.
+        """
+        if self._process is None or self._first is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            self._first.terminate()
+            with suppress(psutil.TimeoutExpired):
+                self._first.wait(seconds)
+        self.kill()
+
     def freeze(self) -> None:
         """Stop all of its processes where they are, as when their machine stands still."""
         for process in self._processes():

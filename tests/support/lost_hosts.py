@@ -29,7 +29,7 @@ COMPANIES = 50
 PAYING = 20
 # The second of two calls, of which the first one's answer was lost, is refused.
 TAKEN = (requests.codes.ok, requests.codes.conflict)
-INVOICES = 5
+INVOICES = 25
 CYCLE = "quickbooks_to_peakflo"
 PATIENCE = 480
 # Slow enough that there is something in the middle of which a host can be lost.
@@ -67,8 +67,8 @@ class Campaign:
         keys = Keys.of(self.sandbox, self.hosts.database_url, self.hosts.fernet_key)
         self.bench = Workbench(keys.access(), self.sandbox, self._connect())
         self.admin = AirflowClient(self.hosts, "admin")
-        self.asker = SteadyAsker(self.hosts.api_url, self.hosts.passwords["reminder"])
-        self.last_cycle = ""
+        self.asker = SteadyAsker(lambda: self.hosts.api_url, self.hosts.passwords["reminder"])
+        self.logs: dict[str, str] = {}
 
     def __enter__(self) -> Campaign:
         return self
@@ -94,7 +94,7 @@ class Campaign:
             for name in killed:
                 self.kill(name)
             self.wait_until_delivered()
-        self.last_cycle = self.run_cycle()
+        self.logs = self._logs_of_syncs(self.run_cycle())
         self.say(f"the first verdict came {self.asker.known_at - self.hosts.began_at:.0f} s after the start")
         self.say(str(self.asker))
 
@@ -110,8 +110,12 @@ class Campaign:
     def pay(self) -> None:
         """Take a payment in each of the companies that do."""
         for member in self.members[:PAYING]:
-            invoice = member.cashier.invoice(next(member.payable))
-            self.payments.append((member, member.cashier.take(invoice)))
+            self.pay_one(member)
+
+    def pay_one(self, member: Member) -> None:
+        """Take a payment in one company."""
+        invoice = member.cashier.invoice(next(member.payable))
+        self.payments.append((member, member.cashier.take(invoice)))
 
     def start_cycle(self) -> str:
         """Trigger a cycle over all companies, and return its run's id."""
@@ -227,6 +231,15 @@ class Campaign:
     def _ended(self, dag_id: str, run_id: str) -> str:
         state = self.admin.state(dag_id, run_id)
         return state if state in ("success", "failed") else ""
+
+    def _logs_of_syncs(self, run_id: str) -> dict[str, str]:
+        """Return the hosts that a cycle's syncs ran on, each with what Airflow shows of one's log."""
+        syncs = {
+            task["hostname"]: task for task in self.admin.tasks(CYCLE, run_id) if task["task_id"] == "sync"
+        }
+        return {
+            host: task["rendered_map_index"] + "\n" + self.admin.log(task) for host, task in syncs.items()
+        }
 
     def _tasks_of(self, worker: str) -> list[str]:
         """Name the tasks that run on a worker."""

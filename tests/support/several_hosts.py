@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,12 +20,14 @@ from tests.support.containers import Confinement, Container, Image, build_image
 from tests.support.network import Network, address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 FIRST_NUMBER = 10
 START_SECONDS = 300
 LOOK_SECONDS = 0.5
+# Of the services that run only if somebody asks for them.
+PROFILES = {"sandbox"}
 CHECK_SECONDS = 60  # for a check on a machine that all the hosts share
 
 
@@ -101,13 +104,15 @@ class SeveralHosts:
         self.network = Network()
         self._settings = dict(settings or {})
         self._images: dict[str, Image] = {}
-        services = compose.services(self.values)
-        names = [(name, each + 1) for name in services for each in range((scale or {}).get(name, 1))]
-        self._write_names(names)
+        self._numbers = count(FIRST_NUMBER)
+        self._services = compose.services(self.values)
         self.hosts = [
-            Host(f"{name}-{each}", number, services[name], self._container(services[name], f"{name}-{each}"))
-            for number, (name, each) in enumerate(names, FIRST_NUMBER)
+            self._new_host(name, each + 1)
+            for name, service in self._services.items()
+            if PROFILES.issuperset(service.get("profiles", ()))
+            for each in range((scale or {}).get(name, 1))
         ]
+        self._write_names()
         self._is_over = Event()
         # Containers end with the thread that has started them.
         self._engine = ThreadPoolExecutor(max_workers=1)
@@ -115,8 +120,10 @@ class SeveralHosts:
 
     @property
     def api_url(self) -> str:
-        """The URL of Airflow."""
-        return f"http://{self['airflow-apiserver-1'].address}:8080"
+        """The URL of Airflow; of several that are healthy, as a proxy finds one."""
+        servers = self.of("airflow-apiserver")
+        healthy = [host for host in servers if host.is_healthy and not host.is_gone]
+        return f"http://{(healthy or servers)[-1].address}:8080"
 
     @property
     def sandbox_url(self) -> str:
@@ -196,6 +203,58 @@ class SeveralHosts:
             host.container.kill()
         self.network.close()
 
+    def release(self, change: Callable[[Path], None]) -> None:
+        """
+        Build another release of our image, which whatever is made from now on runs.
+
+        :param change: told in which folder the image's files are.
+        """
+        reference = self._services["airflow-scheduler"]["image"]
+        self._images[reference] = build_image(reference, self.folder / f"image{len(self._images)}.next")
+        change(self._images[reference].layer)
+
+    def run(self, service: str, *arguments: str) -> None:
+        """Run a container of a service, which ends by itself, with a command of the caller's or its own."""
+        host = self._add(service, *arguments)
+        deadline = time.monotonic() + START_SECONDS
+        while not host.began_at or host.container.exit_code is None:
+            assert time.monotonic() < deadline, f"{host.name} does not end"
+            time.sleep(LOOK_SECONDS)
+        assert host.container.exit_code == 0, f"{host.name} failed, see {self.folder}"
+
+    def replace(self, service: str, *, beside: bool) -> None:
+        """
+        Replace the hosts of a service by new ones.
+
+        :param beside: whether the new ones begin their work before the old ones end theirs.
+        """
+        old = [host for host in self.of(service) if not host.is_gone]
+        if not beside:
+            self._retire(old)
+        for _ in old:
+            self._add(service)
+        self.wait_until_healthy()
+        if beside:
+            self._retire(old)
+
+    def _add(self, service: str, *command: str) -> Host:
+        host = self._new_host(service, len(self.of(service)) + 1, command)
+        self.hosts.append(host)
+        self._write_names()
+        return host
+
+    def _retire(self, hosts: list[Host]) -> None:
+        for host in hosts:
+            host.is_gone = True
+        self._write_names()
+        for host in hosts:
+            host.container.stop(compose.seconds(host.service.get("stop_grace_period", "10s")))
+
+    def _new_host(self, service: str, each: int, command: tuple[str, ...] = ()) -> Host:
+        given = {**self._services[service], **({"command": list(command)} if command else {})}
+        container = self._container(given, f"{service}-{each}")
+        return Host(f"{service}-{each}", next(self._numbers), given, container)
+
     def _work(self) -> None:
         """Start what may start, and again what has ended, as the container engine does."""
         while not self._is_over.wait(LOOK_SECONDS):
@@ -213,6 +272,7 @@ class SeveralHosts:
             CONDITIONS[needed["condition"]](other)
             for name, needed in needs.items()
             for other in self.of(name)
+            if not other.is_gone
         )
 
     def _start(self, host: Host) -> None:
@@ -233,7 +293,7 @@ class SeveralHosts:
             confinement,
             self.folder,
             entrypoint=compose.words(service.get("entrypoint", image.entrypoint)),
-            command=compose.words(service["command"]),
+            command=compose.words(service.get("command", [])),
             environment={**service["environment"], **(self._settings if is_airflow else {})},
             volumes=(
                 *self._files,
@@ -244,22 +304,28 @@ class SeveralHosts:
     def _volume(self, volume: str, hostname: str, owner: tuple[int, int]) -> tuple[Path, str]:
         """Return a volume's folder, which is the host's own, or the file of the repository that it is."""
         source, target = volume.split(":")[:2]
-        if source.startswith("."):
+        if source.startswith(".") and (ROOT / source).exists():
             return ROOT / source, target
         folder = self.folder / "volumes" / hostname / source
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, *owner)
         return folder, target
 
-    def _write_names(self, names: Iterable[tuple[str, int]]) -> None:
+    def _write_names(self) -> None:
         """Write what the engine's name server would say: a service is found by its name, and each host by its own."""
         lines = ["127.0.0.1 localhost\n"]
         lines += [
-            f"{address(number)} {name}-{each} {name}\n"
-            for number, (name, each) in enumerate(names, FIRST_NUMBER)
+            f"{host.address} {host.name} {host.name.rpartition('-')[0]}\n"
+            for host in self.hosts
+            if not host.is_gone
         ]
-        (self.folder / "hosts").write_text("".join(lines))
-        (self.folder / "resolv.conf").write_text("")
+        text = "".join(lines)
+        for name in ("hosts", "resolv.conf"):
+            (self.folder / name).touch()
+        # In its place, where each host has it, and never without a line that stays.
+        with (self.folder / "hosts").open("r+") as file:
+            file.write(text)
+            file.truncate()
 
     @property
     def _files(self) -> list[tuple[Path, str]]:

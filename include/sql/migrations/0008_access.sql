@@ -205,15 +205,6 @@ $$;
 
 revoke all on schema public from public;
 
-do $$
-begin
-    execute format(
-        'grant connect on database %I to receivables_sync, receivables_pages, receivables_webhook, peakflo_app',
-        current_database()
-    );
-end
-$$;
-
 grant usage on schema staging, mapping, peakflo, sync, outbox, proof to receivables_sync, receivables_pages;
 grant usage on schema sync to receivables_webhook;
 grant usage on schema peakflo to peakflo_app;
