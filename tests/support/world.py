@@ -156,7 +156,7 @@ class World:
             ]()
 
     def set_clocks(self, now: datetime) -> None:
-        """Let it be this time in the database and at QuickBooks, whose clock goes on meanwhile and is never set back."""
+        """Let it be this time in the database and at QuickBooks, whose clock goes on and is never set back."""
         set_clock_for_all(self.db, now)
         self.ahead = max(self.ahead, now.timestamp() - time.time())
         self.sandbox.set_clock(self.ahead)
