@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -225,6 +227,38 @@ def test_nor_are_they_while_airflow_is_away(proxy_before_nothing: Proxy):
     assert answer.status_code == 502
     wait_until(lambda: "connection refused" in proxy_before_nothing.log.read_text())
     assert SECRET not in proxy_before_nothing.log.read_text()
+
+
+def test_what_airflow_has_said_so_far_is_passed_on_at_once(tmp_path: Path):
+    is_heard = threading.Event()
+
+    class Growing(BaseHTTPRequestHandler):
+        """The log of a task that runs: the rest comes once somebody has heard the beginning."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-ndjson")
+            self.end_headers()
+            self.wfile.write(b"began\n")
+            is_heard.wait(TIMEOUT)
+            self.wfile.write(b"ended\n")
+
+    server = ThreadingHTTPServer((HOST, 0), Growing)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    is_heard.set()  # for the proxy's start, which asks, too
+    try:
+        for proxy in running(f"{HOST}:{server.server_port}", tmp_path):
+            is_heard.clear()
+            lines = proxy.get("/logs", stream=True).iter_lines(chunk_size=1)
+            assert next(lines) == b"began"
+            is_heard.set()
+            assert next(lines) == b"ended"
+    finally:
+        is_heard.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_compose_believes_the_proxy_and_nobody_else():
