@@ -122,7 +122,8 @@ def test_somebody_listens_to_the_queue_of_the_checks_before_reminders():
 
 
 def test_tasks_call_an_api_that_serves_nothing_else():
-    url = SERVICES["airflow-worker"]["environment"]["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
+    environment = services(filled_in())["airflow-worker"]["environment"]
+    url = environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
     assert url == "http://airflow-execution-api:8080/execution/"
     commands = [SERVICES[name]["command"] for name in ("airflow-execution-api", "airflow-apiserver")]
     assert commands == ["api-server --apps execution", "api-server --apps core --proxy-headers"]

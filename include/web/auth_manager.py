@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.providers.fab.auth_manager.fab_auth_manager import FabAuthManager
-from airflow.providers.fab.www.security.permissions import RESOURCE_DAG_RUN, resource_name
-
-if TYPE_CHECKING:
-    from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
-    from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
-    from airflow.providers.fab.auth_manager.models import User
+from include.web.airflow_private.fab import (
+    RESOURCE_DAG_RUN,
+    DagAccessEntity,
+    DagDetails,
+    FabAuthManager,
+    ResourceMethod,
+    User,
+    resource_name,
+)
 
 
 class ReceivablesFabAuthManager(FabAuthManager):

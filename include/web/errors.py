@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psycopg
-from airflow.api_fastapi.app import get_auth_manager
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
@@ -22,6 +21,7 @@ from include.errors import (
     ThrottledError,
 )
 from include.web import audit
+from include.web.airflow_private.api_server import get_auth_manager
 from include.web.database import IS_DOWN, NO_COMPANY
 from include.web.rendering import path, render
 

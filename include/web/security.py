@@ -19,15 +19,20 @@ from functools import cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from airflow.api_fastapi.app import API_BASE_URL, get_auth_manager
-from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
-from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails, DagDetails
-from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.configuration import conf
 from fastapi import Depends, HTTPException, Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from include.web.airflow_private.api_server import (
+    API_BASE_URL,
+    COOKIE_NAME_JWT_TOKEN,
+    BaseUser,
+    ConnectionDetails,
+    DagDetails,
+    GetUserDep,
+    SimpleAuthManagerUser,
+    get_auth_manager,
+)
 
 CSRF_FIELD = "csrf_token"
 CSRF_HEADER = "X-CSRF-Token"

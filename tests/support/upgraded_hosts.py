@@ -63,7 +63,7 @@ def upgrade(campaign: Campaign) -> SteadyAsker:
     )
     hosts.release(write_release)
     with asker, paying(campaign):
-        campaign.run_cycle()
+        campaign.start_cycle()
         hosts.run("backup", "/backups/before")
         hosts.run("airflow-init")
         campaign.say("the schema is the next release's")
@@ -71,8 +71,9 @@ def upgrade(campaign: Campaign) -> SteadyAsker:
             for service in services_of(name):
                 hosts.replace(service, beside=beside)
                 campaign.say(f"{service} is replaced")
-        campaign.run_cycle()
+        campaign.start_cycle()
     campaign.wait_until_delivered()
+    campaign.run_cycle()
     campaign.say(f"the upgrade: {asker}")
     return asker
 
