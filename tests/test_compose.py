@@ -89,7 +89,7 @@ def test_no_container_may_do_more_than_it_needs(name):
 def test_no_container_takes_the_machine_along(name):
     service = services(filled_in())[name]
     assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
-    assert service["pids_limit"] == 512
+    assert service["pids_limit"] == 4096
     assert service["logging"] == {"driver": "json-file", "options": {"max-size": "20m", "max-file": "5"}}
 
 
