@@ -74,6 +74,7 @@ def upgrade(campaign: Campaign) -> SteadyAsker:
         campaign.start_cycle()
     campaign.wait_until_delivered()
     campaign.run_cycle()
+    campaign.wait_until_equal()
     campaign.say(f"the upgrade: {asker}")
     return asker
 
