@@ -203,7 +203,7 @@ def test_thousands_come_in_pages_of_a_bounded_size(web: Web, db: psycopg.Connect
     assert [len(Rows(page).rows) - 1 for page in (first, second, last)] == [PAGE_SIZE] * 3
     assert not {row[0] for row in Rows(first).rows[1:]} & {row[0] for row in Rows(second).rows[1:]}
     assert "Page 60 of 60" in beyond
-    assert Rows(beyond).rows == Rows(last).rows
+    assert [row[0] for row in Rows(beyond).rows] == [row[0] for row in Rows(last).rows]
     assert len(first) < 100_000
     assert re.search(r'rel="next" href="/quickbooks/\?page=2"', first)
     found = browser.get("?q=robotics&status=connected").text
