@@ -258,7 +258,8 @@ class Campaign:
         return syncs if len(syncs) >= SEVERAL else []
 
     def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(self.hosts.database_url, autocommit=True)
+        # What is planned once is refused after an upgrade gives a table a column.
+        return psycopg.connect(self.hosts.database_url, autocommit=True, prepare_threshold=None)
 
     def _reconnect(self) -> None:
         self.bench.db.close()
