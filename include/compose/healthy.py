@@ -49,7 +49,7 @@ def worker_answers() -> bool:
 
 
 def main() -> int:
-    """Check what the command line names; the first that is not well ends it."""
+    """Check all that the command line names; what is not well says so by its error, or by the exit code."""
     parser = argparse.ArgumentParser(prog="python -m include.compose.healthy", description=__doc__)
     parser.add_argument("--url", help="is answered")
     parser.add_argument("--database", action="store_true", help="Airflow's database lets it in")
