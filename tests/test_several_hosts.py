@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from tests.support.steady_asker import SteadyAsker
 
-# Debian's package of this name.
-PROGRAM = "redis-server"
+# Debian's packages of these names.
+PROGRAMS = ("redis-server", "caddy")
 WORKERS = 2
 # What is not well without PostgreSQL, and without Redis.
 ON_THE_DATABASE = {
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeveralHosts]:
-    cannot = "" if shutil.which(PROGRAM) else f"{PROGRAM} is not installed"
+    cannot = "".join(f"{name} is not installed. " for name in PROGRAMS if not shutil.which(name))
     if not cannot and not may_make_namespaces():
         cannot = "only root may make network namespaces"
     if cannot and not os.environ.get("CI"):
@@ -47,8 +47,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeveralHosts]:
     assert not cannot, cannot
     installed = SeveralHosts(tmp_path_factory.mktemp("hosts"), scale={"airflow-worker": WORKERS})
     try:
-        with installed.network.entered():
-            installed.wait_until_healthy()
+        with installed.visited():
             yield installed
     finally:
         installed.close()

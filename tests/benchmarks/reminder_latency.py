@@ -126,8 +126,7 @@ def _stack() -> Iterator[RunningStack]:
 def _hosts() -> Iterator[SeveralHosts]:
     with tempfile.TemporaryDirectory() as folder:
         hosts = SeveralHosts(Path(folder), scale={"airflow-worker": 2}, settings=MORE_DAGS)
-        with closing(hosts), hosts.network.entered():
-            hosts.wait_until_healthy()
+        with closing(hosts), hosts.visited():
             yield hosts
 
 

@@ -43,9 +43,16 @@ def filled_in(**values: str) -> dict[str, str]:
     return {**generated, **keys, **values}
 
 
-def services(values: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return the services, with the values of variables in their places."""
-    interpolated: dict[str, dict[str, Any]] = _interpolate(SERVICES, values)
+def services(values: Mapping[str, str], *further: str) -> dict[str, dict[str, Any]]:
+    """
+    Return the services, with the values of variables in their places.
+
+    :param further: files of the repository that are given to compose besides.
+    """
+    given: dict[str, dict[str, Any]] = SERVICES
+    for file in further:
+        given = _merge(given, yaml.safe_load((ROOT / file).read_text())["services"])
+    interpolated: dict[str, dict[str, Any]] = _interpolate(given, values)
     return interpolated
 
 
@@ -63,6 +70,12 @@ def health_check(service: Mapping[str, Any]) -> list[str]:
     """Return the command that tells whether a service is healthy."""
     kind, *command = service["healthcheck"]["test"]
     return ["/bin/sh", "-c", *command] if kind == "CMD-SHELL" else command
+
+
+def _merge(given: Any, further: Any) -> Any:
+    if isinstance(given, dict) and isinstance(further, dict):
+        return {**given, **{name: _merge(given.get(name), value) for name, value in further.items()}}
+    return further
 
 
 def _interpolate(given: Any, values: Mapping[str, str]) -> Any:

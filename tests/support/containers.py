@@ -6,6 +6,7 @@ import json
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -94,7 +95,7 @@ def build_image(reference: str, folder: Path) -> Image:
     """
     name = reference.partition(":")[0]
     folder.mkdir()
-    return {"postgres": _postgres, "redis": _redis}.get(name, _ours)(folder)
+    return {"postgres": _postgres, "redis": _redis, "caddy": _caddy}.get(name, _ours)(folder)
 
 
 def _ours(layer: Path) -> Image:
@@ -133,6 +134,14 @@ def _postgres(layer: Path) -> Image:
 def _redis(layer: Path) -> Image:
     (layer / "data").mkdir()
     return Image(layer, environment={"PATH": SYSTEM_PATH}, working_directory="/data")
+
+
+def _caddy(layer: Path) -> Image:
+    return Image(
+        layer,
+        ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"],
+        {"PATH": SYSTEM_PATH, "XDG_CONFIG_HOME": "/config", "XDG_DATA_HOME": "/data"},
+    )
 
 
 def _add_account(layer: Path, account: str) -> None:
@@ -250,17 +259,17 @@ class Container:
 
     def freeze(self) -> None:
         """Stop all of its processes where they are, as when their machine stands still."""
-        for process in self._processes():
-            process.suspend()
+        self._tell_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let them go on."""
-        for process in self._processes():
-            process.resume()
+        self._tell_all(signal.SIGCONT)
 
-    def _processes(self) -> list[psutil.Process]:
+    def _tell_all(self, number: signal.Signals) -> None:
         assert self._first is not None
-        return [self._first, *self._first.children(recursive=True)]
+        for process in (self._first, *self._first.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):  # one that has ended meanwhile
+                process.send_signal(number)
 
     def kill(self) -> None:
         """End all of its processes at once, as when its machine loses power."""

@@ -67,7 +67,7 @@ class Campaign:
         keys = Keys.of(self.sandbox, self.hosts.database_url, self.hosts.fernet_key)
         self.bench = Workbench(keys.access(), self.sandbox, self._connect())
         self.admin = AirflowClient(self.hosts, "admin")
-        self.asker = SteadyAsker(lambda: self.hosts.api_url, self.hosts.passwords["reminder"])
+        self.asker = SteadyAsker(self.hosts.api_url, self.hosts.passwords["reminder"])
         self.logs: dict[str, str] = {}
 
     def __enter__(self) -> Campaign:

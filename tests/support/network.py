@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CLONE_NEWNET = 0x40000000
-# Addresses in namespaces of our own: no interface of the machine has one of them.
-SUBNET = "10.77.0."
+# That of examples/proxy, in namespaces of our own: no interface of the machine has one of these addresses.
+SUBNET = "172.30.77."
 BRIDGE = "switch"
 
 

@@ -6,23 +6,27 @@ import os
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from local.directory import ROOT
 from local.embedded_postgres import USER, password_of
 from tests.support import compose
 from tests.support.containers import Confinement, Container, Image, build_image
-from tests.support.network import Network, address
+from tests.support.network import SUBNET, Network, address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+PROXY = "examples/proxy/compose.yaml"
+PROXY_NUMBER = 2  # the last part of the address that it has there
 FIRST_NUMBER = 10
 START_SECONDS = 300
 LOOK_SECONDS = 0.5
@@ -79,9 +83,15 @@ CONDITIONS: dict[str, Callable[[Host], bool]] = {
 }
 
 
+def _number(service: Mapping[str, Any]) -> int:
+    """Return the last part of the address that a service has to have; 0 where any will do."""
+    given = service.get("networks", {}).get("default", {}).get("ipv4_address", "")
+    return int(given.removeprefix(SUBNET)) if given else 0
+
+
 class SeveralHosts:
     """
-    An installation by docker-compose.yaml, the sandbox among it.
+    An installation by docker-compose.yaml, the sandbox among it, behind the proxy of examples/proxy.
 
     :param folder: for volumes and what the programs print.
     :param scale: how many hosts a service has, where it is not one.
@@ -101,11 +111,12 @@ class SeveralHosts:
         # Told from the administrator's, as tests know the sync's everywhere.
         secret = self.values["POSTGRES_PASSWORD"]
         self.values["SYNC_DB_PASSWORD"] = password_of("receivables_sync", secret)
+        self.values["AIRFLOW_HOST"] = address(PROXY_NUMBER)
         self.network = Network()
         self._settings = dict(settings or {})
         self._images: dict[str, Image] = {}
         self._numbers = count(FIRST_NUMBER)
-        self._services = compose.services(self.values)
+        self._services = compose.services(self.values, PROXY)
         self.hosts = [
             self._new_host(name, each + 1)
             for name, service in self._services.items()
@@ -120,10 +131,8 @@ class SeveralHosts:
 
     @property
     def api_url(self) -> str:
-        """The URL of Airflow; of several that are healthy, as a proxy finds one."""
-        servers = self.of("airflow-apiserver")
-        healthy = [host for host in servers if host.is_healthy and not host.is_gone]
-        return f"http://{(healthy or servers)[-1].address}:8080"
+        """The URL of Airflow, which leads to whichever API server is there."""
+        return f"https://{address(PROXY_NUMBER)}"
 
     @property
     def sandbox_url(self) -> str:
@@ -150,6 +159,16 @@ class SeveralHosts:
         """The password of each Airflow user."""
         return {"admin": self.values["ADMIN_PASSWORD"], "reminder": self.values["REMINDER_PASSWORD"]}
 
+    @contextmanager
+    def visited(self) -> Iterator[None]:
+        """Be on their network with this thread and what it starts, and trust the proxy, once everything is healthy."""
+        authority = self.folder / "volumes/proxy-1/proxy/caddy/pki/authorities/local/root.crt"
+        with self.network.entered(), pytest.MonkeyPatch.context() as patch:
+            self.wait_until_healthy()
+            self._wait_until(authority.exists, lambda: "the proxy has no certificate")
+            patch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+            yield
+
     def __getitem__(self, name: str) -> Host:
         """Return a host by its name, such as ``redis-1``."""
         return next(host for host in self.hosts if host.name == name)
@@ -160,31 +179,12 @@ class SeveralHosts:
 
     def wait_until_healthy(self) -> None:
         """Wait until everything that is to stay is healthy by compose's own checks."""
-        deadline = time.monotonic() + START_SECONDS
-        while waited_for := [
-            host.name
-            for host in self.hosts
-            if "healthcheck" in host.service and not (host.is_healthy or host.is_gone)
-        ]:
-            if self._at_work.done():
-                self._at_work.result()
-            failed = [
-                host.name
-                for host in self.hosts
-                if host.service["restart"] == "no" and host.container.exit_code
-            ]
-            assert not failed, f"{failed} failed, see {self.folder}"
-            assert time.monotonic() < deadline, f"{waited_for} are not healthy, see {self.folder}"
-            time.sleep(LOOK_SECONDS)
+        self._wait_until(lambda: not self._ailing(), lambda: f"{self._ailing()} are not healthy")
 
     def run_again(self, name: str) -> None:
         """Run a container that ends by itself once more, to its end."""
         self[name].began_at.clear()
-        deadline = time.monotonic() + START_SECONDS
-        while not (self[name].began_at and self[name].container.exit_code is not None):
-            assert time.monotonic() < deadline, f"{name} does not end"
-            time.sleep(LOOK_SECONDS)
-        assert self[name].container.exit_code == 0, f"{name} failed, see {self.folder}"
+        self._wait_until_ended(self[name])
 
     def cut(self, host: Host) -> None:
         """Cut a host off: it goes on, and nobody hears of it."""
@@ -215,12 +215,7 @@ class SeveralHosts:
 
     def run(self, service: str, *arguments: str) -> None:
         """Run a container of a service, which ends by itself, with a command of the caller's or its own."""
-        host = self._add(service, *arguments)
-        deadline = time.monotonic() + START_SECONDS
-        while not host.began_at or host.container.exit_code is None:
-            assert time.monotonic() < deadline, f"{host.name} does not end"
-            time.sleep(LOOK_SECONDS)
-        assert host.container.exit_code == 0, f"{host.name} failed, see {self.folder}"
+        self._wait_until_ended(self._add(service, *arguments))
 
     def replace(self, service: str, *, beside: bool) -> None:
         """
@@ -236,6 +231,37 @@ class SeveralHosts:
         self.wait_until_healthy()
         if beside:
             self._retire(old)
+
+    def _ailing(self) -> list[str]:
+        return [
+            host.name
+            for host in self.hosts
+            if "healthcheck" in host.service and not (host.is_healthy or host.is_gone)
+        ]
+
+    def _wait_until_ended(self, host: Host) -> None:
+        self._wait_until(
+            lambda: bool(host.began_at) and host.container.exit_code is not None,
+            lambda: f"{host.name} does not end",
+        )
+
+    def _wait_until(self, condition: Callable[[], bool], tell: Callable[[], str]) -> None:
+        """Wait for something, unless the engine or a container that ends by itself fails before."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            is_met = condition()
+            if self._at_work.done():
+                self._at_work.result()
+            failed = [
+                host.name
+                for host in self.hosts
+                if host.service["restart"] == "no" and host.container.exit_code
+            ]
+            assert not failed, f"{failed} failed, see {self.folder}"
+            if is_met:
+                return
+            assert time.monotonic() < deadline, f"{tell()}, see {self.folder}"
+            time.sleep(LOOK_SECONDS)
 
     def _add(self, service: str, *command: str) -> Host:
         host = self._new_host(service, len(self.of(service)) + 1, command)
@@ -253,7 +279,7 @@ class SeveralHosts:
     def _new_host(self, service: str, each: int, command: tuple[str, ...] = ()) -> Host:
         given = {**self._services[service], **({"command": list(command)} if command else {})}
         container = self._container(given, f"{service}-{each}")
-        return Host(f"{service}-{each}", next(self._numbers), given, container)
+        return Host(f"{service}-{each}", _number(given) or next(self._numbers), given, container)
 
     def _work(self) -> None:
         """Start what may start, and again what has ended, as the container engine does."""

@@ -16,7 +16,7 @@ from examples.reminder_service import Airflow, NoVerdictsError
 from tests.support.expected import peakflo_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from include.receivables.company.companies import Company
     from tests.support.bookkeeper import Bookkeeper
@@ -63,13 +63,13 @@ class SteadyAsker:
     """
     Asks about an open invoice and one that was paid a moment before, of one company after another, every second.
 
-    :param find_url: tells where Airflow is now.
+    :param url: where Airflow is.
     :param reminded: the companies, complete before it begins.
     :param seconds_to_answer: what the service gives a check, from its login to the last verdict.
     :param at_once: how many questions may be open; while there are so many, the next one waits.
     """
 
-    find_url: Callable[[], str]
+    url: str
     password: str
     reminded: list[Reminded] = field(default_factory=list)
     seconds_to_answer: float = 15
@@ -102,7 +102,7 @@ class SteadyAsker:
         """Ask about one company; what does not come in time is unknown."""
         asked = {reminded.id(reminded.open): "open", reminded.id(reminded.pay_one()): "paid"}
         began = time.monotonic()
-        service = Airflow(self.find_url(), "reminder", self.password)
+        service = Airflow(self.url, "reminder", self.password)
         try:
             answer = service.check(
                 reminded.company.company_id, list(asked), f"asked-{uuid.uuid4()}", self.seconds_to_answer

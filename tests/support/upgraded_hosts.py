@@ -55,7 +55,7 @@ def upgrade(campaign: Campaign) -> SteadyAsker:
     """
     hosts = campaign.hosts
     asker = SteadyAsker(
-        lambda: hosts.api_url,
+        hosts.api_url,
         hosts.passwords["reminder"],
         campaign.asker.reminded,
         seconds_to_answer=ANSWER_SECONDS,
