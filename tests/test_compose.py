@@ -116,6 +116,21 @@ def test_tasks_run_on_celery_workers_that_can_be_scaled(name):
     assert not {"container_name", "ports", "hostname"} & SERVICES[name].keys()
 
 
+def test_a_check_before_a_reminder_goes_before_a_sync_where_the_machine_has_too_little_for_both():
+    """An engine gives 1024 where nothing is said."""
+    shares = {name: service.get("cpu_shares", 1024) for name, service in SERVICES.items()}
+    assert {name for name, share in shares.items() if share < 1024} == {
+        "airflow-worker",
+        "airflow-dag-processor",
+    }
+    assert {name for name, share in shares.items() if share > 1024} == {
+        "airflow-reminder-worker",
+        # What a check asks.
+        "airflow-execution-api",
+        "postgres",
+    }
+
+
 def test_somebody_listens_to_the_queue_of_the_checks_before_reminders():
     queue = SERVICES["airflow-scheduler"]["environment"]["AIRFLOW__QUICKBOOKS__REMINDER_QUEUE"]
     assert SERVICES["airflow-reminder-worker"]["command"] == f"celery worker --queues {queue}"

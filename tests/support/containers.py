@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pwd
 import re
 import shutil
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 SUPPORT = Path(__file__).parent
+CPU_GROUPS = Path("/sys/fs/cgroup/cpu")
+USUAL_SHARE = 1024  # an engine's
 NAMESPACES = ("--net", "--uts", "--mount", "--ipc", "--pid")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SETPRIV = "/usr/bin/setpriv"
@@ -77,7 +80,8 @@ class Confinement:
     def privileges(self) -> list[str]:
         """Return what a command begins with to run with no more than its privileges."""
         user, group = self.owner
-        words = [SETPRIV, f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+        # Linux forgets with whom a process is to end when it becomes another user.
+        words = [SETPRIV, "--pdeathsig=KILL", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
         if "ALL" in self.service.get("cap_drop", ()):
             kept = "".join(f",+{name.lower()}" for name in self.service.get("cap_add", ()))
             words += [f"--bounding-set=-all{kept}", "--inh-caps=-all"]
@@ -159,6 +163,32 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
+class CpuShare:
+    """
+    What a container gets of a machine that has too little for all, by the kernel's control groups of version 1.
+
+    Where there are none to be made, all get the same.
+
+    :param share: as compose's ``cpu_shares``.
+    """
+
+    def __init__(self, hostname: str, share: int) -> None:
+        self._group = CPU_GROUPS / f"receivables-{os.getpid()}-{hostname}"
+        self._share = share
+
+    def give(self, process_id: int) -> None:
+        """Give it to a process and to all that it starts."""
+        if os.access(CPU_GROUPS, os.W_OK):
+            self._group.mkdir(exist_ok=True)
+            (self._group / "cpu.shares").write_text(str(self._share))
+            (self._group / "cgroup.procs").write_text(str(process_id))
+
+    def take_back(self) -> None:
+        """Forget it, once its processes are gone."""
+        with suppress(OSError):
+            self._group.rmdir()
+
+
 class Container:
     """
     A program with its image, in namespaces of its own; all of it ends with the first of its processes.
@@ -183,6 +213,7 @@ class Container:
         image = confinement.image
         self.hostname = hostname
         self._privileges = confinement.privileges
+        self._share = CpuShare(hostname, confinement.service.get("cpu_shares", USUAL_SHARE))
         self.log = folder / f"{hostname}.log"
         self.environment = {"HOSTNAME": hostname, **image.environment, **environment}
         (folder / hostname).mkdir(exist_ok=True)
@@ -207,12 +238,13 @@ class Container:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=self.environment,
-                # Linux deals the machine out to sessions: like an engine's containers, none takes another's share.
+                # Without groups Linux deals the machine out to sessions: none takes another's share.
                 start_new_session=True,
             )
         assert self._process.stdout is not None
         assert self._process.stdout.readline()
         [self._first] = psutil.Process(self._process.pid).children()
+        self._share.give(self._first.pid)
         return self._process.pid
 
     def run(self) -> None:
@@ -278,3 +310,4 @@ class Container:
         with suppress(psutil.NoSuchProcess):
             self._first.kill()
         self._process.wait()
+        self._share.take_back()

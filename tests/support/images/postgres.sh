@@ -5,7 +5,7 @@ export PGDATA=/var/lib/postgresql/18/docker
 if [ "$(id -u)" = 0 ]; then
     mkdir -p "$PGDATA" /var/run/postgresql
     chown -R postgres /var/lib/postgresql /var/run/postgresql
-    exec setpriv --reuid=postgres --regid=postgres --clear-groups "$0" "$@"
+    exec setpriv --pdeathsig=KILL --reuid=postgres --regid=postgres --clear-groups "$0" "$@"
 fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     # shellcheck disable=SC2086 # several arguments
