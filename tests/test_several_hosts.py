@@ -114,7 +114,7 @@ def test_the_log_of_a_task_is_read_from_the_host_that_it_ran_on(campaign: Campai
 
 def ailing(hosts: SeveralHosts) -> set[str]:
     """Return the services that are not well, by compose's own checks."""
-    looked_at = [host for host in hosts.hosts if "healthcheck" in host.service and not host.is_gone]
+    looked_at = hosts.checked
     with ThreadPoolExecutor(len(looked_at)) as pool:
         wells = pool.map(lambda host: host.is_well(), looked_at)
     return {

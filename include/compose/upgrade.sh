@@ -14,14 +14,17 @@ for service in $beside $in_place; do
     old=$(docker compose ps --quiet "$service")
     if [ -z "$old" ]; then
         echo "$service does not run on this host."
-    elif [ "$service" = "$in_place" ]; then
-        docker compose up --detach --wait --no-deps "$service"
-    else
-        count=$(echo "$old" | wc -l)
-        docker compose up --detach --wait --no-deps --no-recreate --scale "$service=$((count * 2))" "$service"
-        # shellcheck disable=SC2086 # each of them
-        docker stop $old
-        # shellcheck disable=SC2086
-        docker rm $old
+        continue
     fi
+    case " $in_place " in
+        *" $service "*) docker compose up --detach --wait --no-deps "$service" ;;
+        *)
+            count=$(echo "$old" | wc -l)
+            docker compose up --detach --wait --no-deps --no-recreate --scale "$service=$((count * 2))" "$service"
+            # shellcheck disable=SC2086 # each of them
+            docker stop $old
+            # shellcheck disable=SC2086
+            docker rm $old
+            ;;
+    esac
 done

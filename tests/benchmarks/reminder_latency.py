@@ -83,7 +83,7 @@ def main() -> None:
         admin = AirflowClient(stack, "admin")
         # As the administrator: the reminder service's own user may not run the empty task.
         reminder = Airflow(admin)
-        invoices = _import_books(bench, reminder)
+        invoices = _import_books(bench)
         _wait_for_dag(admin, FLOOR)
         print(f"{'':32}{'p50 s':>8}{'p95 s':>8}{'above the floor':>18}", flush=True)
         _measure("idle", reminder, invoices, options.runs)
@@ -131,7 +131,7 @@ def _hosts() -> Iterator[SeveralHosts]:
             yield hosts
 
 
-def _import_books(bench: Workbench, airflow: Airflow) -> list[str]:
+def _import_books(bench: Workbench) -> list[str]:
     """Connect and import a company, and return its open invoices."""
     company = bench.imported(BOOKS, company_id="bench")
     statement = (

@@ -132,7 +132,7 @@ class SeveralHosts:
     @property
     def api_url(self) -> str:
         """The URL of Airflow, which leads to whichever API server is there."""
-        return f"https://{address(PROXY_NUMBER)}"
+        return f"https://{self['proxy-1'].address}"
 
     @property
     def sandbox_url(self) -> str:
@@ -173,13 +173,18 @@ class SeveralHosts:
         """Return a host by its name, such as ``redis-1``."""
         return next(host for host in self.hosts if host.name == name)
 
+    @property
+    def checked(self) -> list[Host]:
+        """The hosts that are to be healthy."""
+        return [host for host in self.hosts if "healthcheck" in host.service and not host.is_gone]
+
     def of(self, service: str) -> list[Host]:
         """Return the hosts of a service."""
         return [host for host in self.hosts if host.name.rpartition("-")[0] == service]
 
     def wait_until_healthy(self) -> None:
         """Wait until everything that is to stay is healthy by compose's own checks."""
-        self._wait_until(lambda: not self._ailing(), lambda: f"{self._ailing()} are not healthy")
+        self._wait_until(lambda: not self._awaited(), lambda: f"{self._awaited()} are not healthy")
 
     def run_again(self, name: str) -> None:
         """Run a container that ends by itself once more, to its end."""
@@ -232,12 +237,8 @@ class SeveralHosts:
         if beside:
             self._retire(old)
 
-    def _ailing(self) -> list[str]:
-        return [
-            host.name
-            for host in self.hosts
-            if "healthcheck" in host.service and not (host.is_healthy or host.is_gone)
-        ]
+    def _awaited(self) -> list[str]:
+        return [host.name for host in self.checked if not host.is_healthy]
 
     def _wait_until_ended(self, host: Host) -> None:
         self._wait_until(
